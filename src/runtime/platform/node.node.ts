@@ -1,0 +1,49 @@
+import { DitError } from '../errors.ts'
+import type { GpuPlatform, PlatformOptions } from './platform.ts'
+import { SWIFTSHADER_PACKAGE } from './swiftshader.node.ts'
+
+/** What Dawn is created with on this system, without a choice of adapter. */
+export function dawnOptions(): string[] {
+  const options = [
+    // An NVIDIA card under Vulkan has shader-f16 and the f16 matrix shapes only with the second toggle.
+    'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia',
+  ]
+  // Dawn would try OpenGL next on Linux; elsewhere its own choice (Metal, Direct3D 12) is right.
+  if (process.platform === 'linux') options.unshift('backend=vulkan')
+  return options
+}
+
+const BACKENDS: Partial<Record<NodeJS.Platform, string>> = { linux: 'vulkan', darwin: 'metal', win32: 'd3d12' }
+
+/** WebGPU in Node: npm `webgpu` (Dawn). Puts GPUBufferUsage and its like on globalThis, where browsers have them. */
+export async function openNode({ adapter }: PlatformOptions = {}): Promise<GpuPlatform> {
+  const { create, globals } = await import('webgpu').catch((cause: unknown) => {
+    const system = `${process.platform}-${process.arch}`
+    throw new DitError('no-adapter', `npm webgpu does not load on ${system}`, 'run npm install again', { cause })
+  })
+  for (const [name, value] of Object.entries(globals)) {
+    if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, configurable: true, writable: true })
+  }
+  const options = dawnOptions()
+  if (adapter) options.push(`adapter=${adapter}`)
+  let gpu: GPU | undefined = create(options)
+  const note = process.env.WEBDIT_VULKAN_NOTE
+  return {
+    runtime: 'node',
+    backend: `dawn/${BACKENDS[process.platform] ?? process.platform}`,
+    get gpu() {
+      if (!gpu) throw new DitError('bad-argument', 'this platform was closed', 'open another one')
+      return gpu
+    },
+    notes: note ? [note] : [],
+    hint: process.platform === 'linux' ? LINUX_HINT : 'update the graphics driver',
+    close() {
+      gpu = undefined
+    },
+  }
+}
+
+/** What mends a Linux machine that has no adapter. */
+export const LINUX_HINT =
+  "install the GPU's Vulkan driver (apt-get install libvulkan1 mesa-vulkan-drivers, or the vendor's own), " +
+  `or for software rendering: npm i -D ${SWIFTSHADER_PACKAGE}, and start through webdit's command line`

@@ -1,0 +1,79 @@
+import { spawn } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
+import { dawnOptions } from './node.node.ts'
+
+/** What Dawn opens with a given environment. */
+export interface VulkanProbe {
+  /** The adapter, where there is one and a shader ran on it. */
+  adapter?: { vendor: string; architecture: string; name: string; software: boolean }
+  /** Without an adapter: Dawn's reason, in a line. */
+  reason: string
+}
+
+/** npm `webgpu`, typed: its `globals` hold what browsers have on globalThis. */
+type Dawn = { create(options: string[]): GPU; globals: Pick<typeof globalThis, 'GPUBufferUsage' | 'GPUMapMode'> }
+
+const PROBE_TIMEOUT_MS = 20_000
+
+/**
+ * Asks for a Vulkan adapter in a short child process (about 0.12 s). A child, because Dawn prints its complaints on
+ * stderr by itself, because a driver that crashes must not take the caller along, and because a loader reads its
+ * environment only once.
+ */
+export async function probeVulkan(env: NodeJS.ProcessEnv = process.env): Promise<VulkanProbe> {
+  const webgpu = pathToFileURL(createRequire(import.meta.url).resolve('webgpu')).href
+  const script = `import * as dawn from '${webgpu}'; (${askForAdapter})(dawn, ${JSON.stringify(dawnOptions())})`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    env: { ...env, NODE_OPTIONS: '' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: PROBE_TIMEOUT_MS,
+    killSignal: 'SIGKILL',
+  })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (chunk) => (stdout += chunk))
+  child.stderr.on('data', (chunk) => (stderr += chunk))
+  const ended = await new Promise<string>((resolve) => {
+    child.on('error', (error) => resolve(error.message))
+    child.on('close', (code, signal) => resolve(signal ? `the driver died of ${signal}` : `exit code ${code}`))
+  })
+  const found = /^adapter (.*)$/m.exec(stdout)
+  if (found) return { adapter: JSON.parse(found[1]), reason: '' }
+  // The first complaint is the cause: "Warning: Couldn't load Vulkan: libvulkan.so.1: cannot open …"
+  const complaint = /^(?:Warning|Error): (.*)$/m.exec(stderr)
+  const none = ended === 'exit code 0' ? 'Vulkan reports no device' : ended
+  return { reason: complaint ? complaint[1].trim() : none }
+}
+
+/** Runs as text in the child, so it uses its arguments and globals alone. */
+async function askForAdapter({ create, globals }: Dawn, options: string[]): Promise<void> {
+  const adapter = await create(options).requestAdapter()
+  if (adapter) {
+    const { vendor, architecture, device: id, description, isFallbackAdapter: software } = adapter.info
+    // Software drivers differ in what they can run; a real GPU's driver is taken at its word, for opening it is slow.
+    if (software) {
+      const device = await adapter.requestDevice()
+      const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = globals.GPUBufferUsage
+      const code =
+        '@group(0) @binding(0) var<storage, read_write> x: u32; @compute @workgroup_size(1) fn f() { x = 42; }'
+      const compute = { module: device.createShaderModule({ code }) }
+      const pipeline = await device.createComputePipelineAsync({ layout: 'auto', compute })
+      const buffer = device.createBuffer({ size: 4, usage: STORAGE | COPY_SRC })
+      const result = device.createBuffer({ size: 4, usage: COPY_DST | MAP_READ })
+      const layout = pipeline.getBindGroupLayout(0)
+      const encoder = device.createCommandEncoder()
+      const pass = encoder.beginComputePass()
+      pass.setPipeline(pipeline)
+      pass.setBindGroup(0, device.createBindGroup({ layout, entries: [{ binding: 0, resource: { buffer } }] }))
+      pass.dispatchWorkgroups(1)
+      pass.end()
+      encoder.copyBufferToBuffer(buffer, 0, result, 0, 4)
+      device.queue.submit([encoder.finish()])
+      await result.mapAsync(globals.GPUMapMode.READ)
+      if (new Uint32Array(result.getMappedRange())[0] !== 42) throw new Error(`${description} computes wrong`)
+    }
+    console.log(`adapter ${JSON.stringify({ vendor, architecture, name: description || id, software })}`)
+  }
+  process.exit(0)
+}
