@@ -11,6 +11,8 @@ import { readTar } from './ustar.ts'
 /** The development dependency that carries SwiftShader; 147.0.0 is its last version for Node 20. */
 export const SWIFTSHADER_PACKAGE = '@sparticuz/chromium@147.0.0'
 
+const REINSTALL = `run npm install again, or npm i -D ${SWIFTSHADER_PACKAGE}`
+
 /** What of the archive a Vulkan program needs: the driver, its manifest and a loader. */
 const FILES = ['libvk_swiftshader.so', 'vk_swiftshader_icd.json', 'libvulkan.so.1']
 
@@ -69,10 +71,14 @@ function userCache(): string {
 }
 
 async function unpack(compressed: Uint8Array): Promise<Map<string, Uint8Array>> {
-  const archive = await promisify(brotliDecompress)(compressed)
+  const archive = await promisify(brotliDecompress)(compressed).catch((cause: unknown) => {
+    throw new DitError('corrupt', "SwiftShader's archive does not decompress", REINSTALL, { cause })
+  })
   const files = new Map([...readTar(archive)].map(({ name, bytes }) => [basename(name), bytes]))
   const missing = FILES.filter((name) => !files.has(name))
-  if (missing.length > 0) throw new DitError('corrupt', `SwiftShader's archive lacks ${missing.join(', ')}`)
+  if (missing.length > 0) {
+    throw new DitError('corrupt', `SwiftShader's archive lacks ${missing.join(', ')}`, REINSTALL)
+  }
   return new Map(FILES.map((name) => [name, files.get(name)!]))
 }
 
