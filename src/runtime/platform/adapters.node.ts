@@ -20,10 +20,10 @@ export async function describeAdapters(): Promise<AdapterReport> {
   const choice = await chooseVulkan()
   if (process.platform !== 'linux') return { choice, drivers: [], missing: [] }
   // In a process that the fallback started, these are webdit's own and say nothing of the system.
-  const { WEBDIT_SOFTWARE_VULKAN, VK_DRIVER_FILES, VK_ICD_FILENAMES } = process.env
+  const { WEBDIT_SOFTWARE_VULKAN, WEBDIT_SYSTEM_DRIVERS, VK_DRIVER_FILES, VK_ICD_FILENAMES } = process.env
   const own = WEBDIT_SOFTWARE_VULKAN && VK_ICD_FILENAMES ? dirname(VK_ICD_FILENAMES) : undefined
   const loader = findLoader(own)
-  const drivers = findDrivers(own ? [] : [VK_DRIVER_FILES ?? VK_ICD_FILENAMES ?? ''])
+  const drivers = findDrivers((own ? WEBDIT_SYSTEM_DRIVERS : (VK_DRIVER_FILES ?? VK_ICD_FILENAMES)) ?? '')
   return { choice, loader, drivers, missing: findMissing(loader, drivers, choice) }
 }
 
@@ -37,6 +37,10 @@ function findMissing(loader: string | undefined, drivers: string[], choice: Vulk
     })
   } else if (drivers.length === 0) {
     missing.push({ what: 'a Vulkan driver', mend: 'apt-get install mesa-vulkan-drivers' })
+  } else if (choice.kind === 'swiftshader' || choice.kind === 'none') {
+    // Dawn refuses the lavapipe of Mesa 22.3, for one, which Debian 12 has.
+    const mend = 'apt-get install --only-upgrade mesa-vulkan-drivers (Mesa 25 or later)'
+    missing.push({ what: 'a Vulkan driver that opens a device; those found do not', mend })
   }
   const locked = lockedRenderNodes()
   if (locked.length > 0) {
@@ -58,8 +62,8 @@ function findLoader(own: string | undefined): string | undefined {
 }
 
 /** Vulkan loader, "driver discovery on Linux": an explicit list replaces the folders. */
-function findDrivers(explicit: string[]): string[] {
-  const listed = explicit.flatMap((list) => list.split(':')).filter(Boolean)
+function findDrivers(explicit: string): string[] {
+  const listed = explicit.split(':').filter(Boolean)
   if (listed.length > 0) return listed.filter((file) => isFile(file))
   const { XDG_CONFIG_HOME, XDG_CONFIG_DIRS, XDG_DATA_HOME, XDG_DATA_DIRS } = process.env
   const roots = [

@@ -15,6 +15,9 @@ export function dawnOptions(): string[] {
 
 const BACKENDS: Partial<Record<NodeJS.Platform, string>> = { linux: 'vulkan', darwin: 'metal', win32: 'd3d12' }
 
+/** dawn.node crashes when a GPU is collected before its devices, so it is held here until its platform is closed. */
+const open = new Set<GPU>()
+
 /** WebGPU in Node: npm `webgpu` (Dawn). Puts GPUBufferUsage and its like on globalThis, where browsers have them. */
 export async function openNode({ adapter }: PlatformOptions = {}): Promise<GpuPlatform> {
   const { create, globals } = await import('webgpu').catch((cause: unknown) => {
@@ -26,19 +29,17 @@ export async function openNode({ adapter }: PlatformOptions = {}): Promise<GpuPl
   }
   const options = dawnOptions()
   if (adapter) options.push(`adapter=${adapter}`)
-  let gpu: GPU | undefined = create(options)
+  const gpu = create(options)
+  open.add(gpu)
   const note = process.env.WEBDIT_VULKAN_NOTE
   return {
     runtime: 'node',
     backend: `dawn/${BACKENDS[process.platform] ?? process.platform}`,
-    get gpu() {
-      if (!gpu) throw new DitError('bad-argument', 'this platform was closed', 'open another one')
-      return gpu
-    },
+    gpu,
     notes: note ? [note] : [],
     hint: process.platform === 'linux' ? LINUX_HINT : 'update the graphics driver',
     close() {
-      gpu = undefined
+      open.delete(gpu)
     },
   }
 }

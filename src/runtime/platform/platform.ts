@@ -11,7 +11,7 @@ export interface GpuPlatform {
   readonly notes: string[]
   /** What to do when `gpu` has no adapter, in a sentence or a command. */
   readonly hint: string
-  /** Drops `gpu`. A live one keeps a Node process from ending; destroy the devices first. */
+  /** Lets go of `gpu`: after its devices are destroyed, never before. A live one can keep a Node process from ending. */
   close(): void
 }
 

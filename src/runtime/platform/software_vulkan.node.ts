@@ -38,7 +38,7 @@ export async function chooseVulkan(): Promise<VulkanChoice> {
 
 function swiftShaderEnvironment(dir: string, note: string): Record<string, string> {
   const manifest = join(dir, 'vk_swiftshader_icd.json')
-  const { LD_LIBRARY_PATH } = process.env
+  const { LD_LIBRARY_PATH, VK_DRIVER_FILES, VK_ICD_FILENAMES } = process.env
   return {
     // Loaders since 1.3.207 read VK_DRIVER_FILES first, older ones know only the other.
     VK_DRIVER_FILES: manifest,
@@ -46,6 +46,7 @@ function swiftShaderEnvironment(dir: string, note: string): Record<string, strin
     LD_LIBRARY_PATH: LD_LIBRARY_PATH ? `${dir}:${LD_LIBRARY_PATH}` : dir,
     WEBDIT_SOFTWARE_VULKAN: '1',
     WEBDIT_VULKAN_NOTE: note,
+    WEBDIT_SYSTEM_DRIVERS: VK_DRIVER_FILES ?? VK_ICD_FILENAMES ?? '', // for doctor
   }
 }
 

@@ -43,12 +43,14 @@ export async function probeVulkan(env: NodeJS.ProcessEnv = process.env): Promise
   // The first complaint is the cause: "Warning: Couldn't load Vulkan: libvulkan.so.1: cannot open …"
   const complaint = /^(?:Warning|Error): (.*)$/m.exec(stderr)
   const none = ended === 'exit code 0' ? 'Vulkan reports no device' : ended
-  return { reason: complaint ? complaint[1].trim() : none }
+  const reason = complaint ? complaint[1].trim() : none
+  return { reason: reason.replace(/^.*: (\S+): cannot open shared object file.*$/, '$1 is not installed') }
 }
 
 /** Runs as text in the child, so it uses its arguments and globals alone. */
 async function askForAdapter({ create, globals }: Dawn, options: string[]): Promise<void> {
-  const adapter = await create(options).requestAdapter()
+  const gpu = create(options)
+  const adapter = await gpu.requestAdapter()
   if (adapter) {
     const { vendor, architecture, device: id, description, isFallbackAdapter: software } = adapter.info
     // Software drivers differ in what they can run; a real GPU's driver is taken at its word, for opening it is slow.
@@ -75,5 +77,6 @@ async function askForAdapter({ create, globals }: Dawn, options: string[]): Prom
     }
     console.log(`adapter ${JSON.stringify({ vendor, architecture, name: description || id, software })}`)
   }
-  process.exit(0)
+  // `gpu` is named here so that it lives until now: dawn.node crashes when it is collected before its devices.
+  process.exit(gpu ? 0 : 1)
 }

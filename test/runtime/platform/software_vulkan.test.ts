@@ -10,6 +10,8 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 /** The loader takes these for the only drivers and finds none: a machine without a GPU, wherever this runs. */
 const NO_DRIVER = { VK_DRIVER_FILES: '/dev/null', VK_ICD_FILENAMES: '/dev/null' }
 
+import { extractSwiftShader, findSwiftShaderArchive } from '../../../src/runtime/platform/swiftshader.node.ts'
+
 interface Run {
   code: number | null
   signal: string | null
@@ -59,6 +61,14 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the fal
     expect(run.report).toMatchObject({ kind: 'swiftshader', architecture: 'swiftshader', args })
     expect(run.report.execArgv).toEqual(['--no-deprecation'])
     expect(run.report.notes).toEqual([expect.stringMatching(/^no GPU .*SwiftShader/)])
+  })
+
+  it("needs no second run where the system's own driver is a software one that works", async () => {
+    const { dir } = await extractSwiftShader(findSwiftShaderArchive()!, folder)
+    const env = { VK_ICD_FILENAMES: join(dir, 'vk_swiftshader_icd.json'), LD_LIBRARY_PATH: dir }
+    const run = await ended(start([process.execPath, program()], env))
+    expect(run).toMatchObject({ code: 0, stderr: '', report: { kind: 'swiftshader', architecture: 'swiftshader' } })
+    expect(run.report.notes).toEqual([expect.stringMatching(/^no GPU: computing on the CPU with SwiftShader driver/)])
   })
 
   it('passes over a driver that does not load', async () => {
