@@ -1,0 +1,75 @@
+import { DitError } from './errors.ts'
+import type { Placement } from './tensor.ts'
+
+const ALIGN = 256 // bytes; also keeps bindings a multiple of 4
+const STORAGE_USAGE = 0x80 | 0x4 | 0x8 // STORAGE | COPY_SRC | COPY_DST, spelled out: no WebGPU globals at import
+
+/** Rounds up to one of four steps between powers of two, so that near sizes share buffers. */
+function sizeClass(bytes: number): number {
+  const padded = Math.max(ALIGN, Math.ceil(bytes / ALIGN) * ALIGN)
+  const step = Math.max(ALIGN, 2 ** Math.floor(Math.log2(padded)) / 4)
+  return Math.ceil(padded / step) * step
+}
+
+/**
+ * Buffers for activations, reused by liveness. The recorder takes a buffer for a tensor at its first use and gives
+ * it back after the last, so a forward pass that repeats allocates nothing. GPU queues run in order, which makes
+ * reuse inside one submit safe.
+ */
+export class Arena {
+  readonly #device: GPUDevice
+  readonly #free: Placement[] = []
+  /** Bytes of all buffers the arena holds, used or free. */
+  reserved = 0
+  /** The most bytes it may hold, from --memory; Infinity where nobody said. */
+  budget = Number.POSITIVE_INFINITY
+
+  constructor(device: GPUDevice) {
+    this.#device = device
+  }
+
+  take(bytes: number, label: string): Placement {
+    const wanted = sizeClass(bytes)
+    let best = -1
+    for (let i = 0; i < this.#free.length; i++) {
+      const size = this.#free[i].bytes
+      if (size >= wanted && size <= wanted * 2 && (best < 0 || size < this.#free[best].bytes)) best = i
+    }
+    if (best >= 0) return this.#free.splice(best, 1)[0]
+    const limit = Math.min(this.#device.limits.maxBufferSize, this.#device.limits.maxStorageBufferBindingSize)
+    if (bytes > limit) {
+      throw new DitError(
+        'out-of-memory',
+        `${label || 'a tensor'} needs a buffer of ${megabytes(bytes)}, this device allows ${megabytes(limit)}`,
+        'use a smaller height, width or batch',
+      )
+    }
+    const size = Math.min(wanted, Math.floor(limit / 4) * 4)
+    if (this.reserved + size > this.budget) this.trim()
+    if (this.reserved + size > this.budget) {
+      throw new DitError(
+        'out-of-memory',
+        `activations need more than the ${megabytes(this.budget)} that --memory leaves for them`,
+        'use a smaller height, width or batch, or state more with --memory',
+      )
+    }
+    this.reserved += size
+    return { buffer: this.#device.createBuffer({ size, usage: STORAGE_USAGE, label: 'arena' }), bytes: size }
+  }
+
+  give(placement: Placement): void {
+    this.#free.push(placement)
+  }
+
+  /** Destroys what is free: between phases whose sizes differ (text encoder, transformer, autoencoder). */
+  trim(): void {
+    for (const { buffer, bytes } of this.#free) {
+      buffer.destroy()
+      this.reserved -= bytes
+    }
+    this.#free.length = 0
+  }
+}
+
+export const megabytes = (bytes: number): string =>
+  bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`

@@ -1,0 +1,85 @@
+import { type AttentionParameters, attention as attentionCode, attentionName } from '../../wgsl/attention.ts'
+import { DitError } from '../errors.ts'
+import { kernel } from '../kernels.ts'
+import type { Recorder } from '../recorder.ts'
+import { shapeText, type Tensor } from '../tensor.ts'
+
+export interface AttentionInputs {
+  /** [batch, queries, heads · dim]. */
+  q: Tensor
+  /** [batch, keys, heads · dim]. */
+  k: Tensor
+  v: Tensor
+  heads: number
+  /** Default dim^-0.5. */
+  scale?: number
+  /** Added to the scores: [heads or 1, queries, keys]. */
+  bias?: Tensor
+  /** Added to the scores: [batch, keys]. */
+  mask?: Tensor
+}
+
+/** Head values that one thread accumulates at most; wider heads (the autoencoder's 512) are split over threads. */
+const WIDEST = 160
+
+/** softmax(q·kᵀ·scale + bias + mask)·v → [batch, queries, heads · dim]. */
+export function attention(g: Recorder, inputs: AttentionInputs): Tensor {
+  return recordAttention(g, inputs, false).out
+}
+
+/** The same, with the natural log-sum-exp of the scores [batch, heads, queries], for merging partial results. */
+export function attentionWithLse(g: Recorder, inputs: AttentionInputs): { out: Tensor; lse: Tensor } {
+  const { out, lse } = recordAttention(g, inputs, true)
+  return { out, lse: lse! }
+}
+
+function recordAttention(g: Recorder, inputs: AttentionInputs, withLse: boolean): { out: Tensor; lse?: Tensor } {
+  const { q, k, v, heads, bias, mask } = inputs
+  const [batch, queries, width] = q.shape
+  const keys = k.dim(1)
+  const dim = width / heads
+  if (!Number.isInteger(dim) || k.dim(2) !== width || v.dim(1) !== keys || k.dim(0) !== batch) {
+    throw new DitError(
+      'validation',
+      `attention of q ${shapeText(q.shape)}, k ${shapeText(k.shape)}, v ${shapeText(v.shape)}, ${heads} heads`,
+    )
+  }
+  const vec = dim % 4 === 0 ? 4 : 1
+  const { software } = g.device.target
+  const columns = dim <= WIDEST ? dim / vec : Math.ceil(64 / vec)
+  // Queries a thread: each key loaded serves them all, until the sums outgrow the registers.
+  const room = software ? 64 : 24
+  const rows = Math.min(queries, columns * 4 <= room ? 4 : columns * 2 <= room ? 2 : 1)
+  const workgroup = software ? 4 : 64
+  const parameters: AttentionParameters = {
+    rows: rows === 3 ? 2 : rows,
+    columns,
+    workgroup,
+    vec,
+    bias: bias !== undefined,
+    mask: mask !== undefined,
+    lse: withLse,
+  }
+  const out = g.create(q.shape, 'f32', 'attention')
+  const lse = withLse ? g.create([batch, heads, queries], 'f32', 'lse') : undefined
+  const stride = width / vec
+  g.record({
+    kernel: kernel(attentionName(parameters), () => attentionCode(parameters)),
+    inputs: [q, k, v, bias, mask].filter((t) => t !== undefined),
+    outputs: lse ? [out, lse] : [out],
+    uniforms: [
+      queries,
+      keys,
+      dim / vec,
+      heads,
+      stride,
+      stride,
+      stride,
+      stride,
+      bias && bias.dim(0) > 1 ? queries * keys : 0,
+      { f32: inputs.scale ?? dim ** -0.5 },
+    ],
+    groups: [Math.ceil(queries / (parameters.rows * workgroup)), heads * Math.ceil(dim / vec / columns), batch],
+  })
+  return { out, lse }
+}

@@ -1,0 +1,28 @@
+import type { Recorder } from '../recorder.ts'
+import type { Tensor } from '../tensor.ts'
+import { type Affine, type EpilogueOptions, recordMatmul } from './linear.ts'
+
+export interface ConvOptions extends EpilogueOptions {
+  /** Default 1. */
+  stride?: number
+  /** Zeros before the first row and column; those after the last follow from the output's size. Default: same size. */
+  pad?: number
+  /** Reads x enlarged so many times by nearest neighbour. Default 1. */
+  upsample?: number
+  /** Zeros after the last row and column, where they differ from `pad` (diffusers' Downsample2D pads 0 and 1). */
+  padEnd?: number
+}
+
+/** 2D convolution, channels last: x [batch, height, width, in], weight [out, window, window, in]. */
+export function conv2d(g: Recorder, x: Tensor, { weight, bias }: Affine, options: ConvOptions = {}): Tensor {
+  const [batch, height, width, channels] = x.shape
+  const [out, window] = weight.shape
+  const { stride = 1, upsample = 1, pad = (window - 1) / 2, padEnd = pad, ...epilogue } = options
+  const extent = (size: number) => Math.floor((size * upsample + pad + padEnd - window) / stride) + 1
+  const [outHeight, outWidth] = [extent(height), extent(width)]
+  const rows = batch * outHeight * outWidth
+  const vec = channels % 4 === 0 ? 4 : 1
+  const depth = (window * window * channels) / vec
+  const fields = [rows, out, depth, channels / vec, height, width, outHeight, outWidth, window, stride, pad, upsample]
+  return recordMatmul(g, 'window', [x, weight], [batch, outHeight, outWidth, out], rows, vec, fields, bias, epilogue)
+}

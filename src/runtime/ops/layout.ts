@@ -1,0 +1,79 @@
+import * as code from '../../wgsl/layout.ts'
+import { flatGroups } from '../../wgsl/text.ts'
+import { flatWorkgroup, kernel } from '../kernels.ts'
+import type { Recorder } from '../recorder.ts'
+import type { Tensor } from '../tensor.ts'
+import type { UniformValue } from '../uniforms.ts'
+
+function move(
+  g: Recorder,
+  name: 'patchify' | 'unpatchify' | 'transpose' | 'gather' | 'relativeBias',
+  inputs: Tensor[],
+  shape: number[],
+  uniforms: UniformValue[],
+): Tensor {
+  const workgroup = flatWorkgroup(g.device.target)
+  const y = g.create(shape, 'f32', name)
+  g.record({
+    kernel: kernel(`${name}.w${workgroup}`, () => code[name](workgroup)),
+    inputs,
+    outputs: [y],
+    uniforms: [y.size, ...uniforms],
+    groups: flatGroups(y.size, workgroup),
+  })
+  return y
+}
+
+export interface PatchifyOptions {
+  patch: number
+  /** Rows of the result; more than x's pictures repeat them. */
+  batch: number
+  /** Tokens [first, end) of the picture, row by row. */
+  first: number
+  end: number
+}
+
+/** x [pictures, channels, height, width] → [batch, tokens, channels · patch²]. */
+export const patchify = (g: Recorder, x: Tensor, { patch, batch, first, end }: PatchifyOptions): Tensor => {
+  const [pictures, channels, height, width] = x.shape
+  const shape = [batch, end - first, channels * patch * patch]
+  return move(g, 'patchify', [x], shape, [pictures, channels, height, width, patch, end - first, first])
+}
+
+export interface UnpatchifyOptions {
+  patch: number
+  /** Channels of the result; further ones of x fall away. */
+  channels: number
+  height: number
+  width: number
+}
+
+/** x [batch, tokens, patch² · sourceChannels] of a whole picture → [batch, channels, height, width]. */
+export const unpatchify = (g: Recorder, x: Tensor, { patch, channels, height, width }: UnpatchifyOptions): Tensor =>
+  move(
+    g,
+    'unpatchify',
+    [x],
+    [x.dim(0), channels, height, width],
+    [channels, x.dim(-1) / (patch * patch), height, width, patch],
+  )
+
+/** x [batch, channels, height, width] → [batch, height, width, channels]. */
+export const channelsLast = (g: Recorder, x: Tensor): Tensor => {
+  const [batch, channels, height, width] = x.shape
+  return move(g, 'transpose', [x], [batch, height, width, channels], [channels, height * width])
+}
+
+/** x [batch, height, width, channels] → [batch, channels, height, width]. */
+export const channelsFirst = (g: Recorder, x: Tensor): Tensor => {
+  const [batch, height, width, channels] = x.shape
+  return move(g, 'transpose', [x], [batch, channels, height, width], [height * width, channels])
+}
+
+/** table [rows, columns], ids [...] of u32 → [..., columns]. */
+export const gather = (g: Recorder, table: Tensor, ids: Tensor): Tensor =>
+  move(g, 'gather', [table, ids], [...ids.shape, table.dim(1)], [table.dim(1)])
+
+/** T5's bias [heads, queries, keys] of table [buckets, heads]; buckets of the distances 1 − queries … keys − 1. */
+export const relativeBias = (g: Recorder, table: Tensor, buckets: Tensor, queries: number, keys: number): Tensor =>
+  move(g, 'relativeBias', [table, buckets], [table.dim(1), queries, keys], [queries, keys, table.dim(1)])

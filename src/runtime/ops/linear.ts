@@ -1,0 +1,107 @@
+import type { Activation } from '../../wgsl/activations.ts'
+import { matmul, matmulName } from '../../wgsl/matmul.ts'
+import type { Epilogue } from '../../wgsl/tile/epilogue.ts'
+import type { TileShape } from '../../wgsl/tile/shape.ts'
+import { DitError } from '../errors.ts'
+import type { KernelTarget } from '../kernel.ts'
+import { kernel } from '../kernels.ts'
+import type { Recorder } from '../recorder.ts'
+import { shapeText, type Tensor } from '../tensor.ts'
+
+/** `columns` values of each batch row of `of`, from `offset` on: one of adaLN's shifts, scales or gates. */
+export interface Chunk {
+  /** [batch, anything]. */
+  readonly of: Tensor
+  readonly offset: number
+}
+
+/** What follows the sums: activation(x·wᵀ + bias) · multiply · gate + residual. */
+export interface EpilogueOptions {
+  activation?: Activation
+  /** Of the output's shape. */
+  multiply?: Tensor
+  gate?: Chunk
+  /** Of the output's shape, or of its last rows' (position embeddings: the same for every picture). */
+  residual?: Tensor
+}
+
+/** Weight [out, in] and bias [out] of a linear layer; [out, window, window, in] of a convolution. */
+export interface Affine {
+  readonly weight: Tensor
+  readonly bias?: Tensor
+}
+
+/** y [..., out] = x [..., in] · weightᵀ, with the epilogue fused. */
+export function linear(g: Recorder, x: Tensor, { weight, bias }: Affine, options: EpilogueOptions = {}): Tensor {
+  const depth = x.dim(-1)
+  const out = weight.dim(0)
+  if (weight.size !== out * depth) {
+    throw new DitError('validation', `linear of x ${shapeText(x.shape)} with weight ${shapeText(weight.shape)}`)
+  }
+  const shape = [...x.shape.slice(0, -1), out]
+  const rows = x.size / depth
+  const vec = depth % 4 === 0 ? 4 : 1
+  return recordMatmul(g, 'matrix', [x, weight], shape, rows, vec, [rows, out, depth / vec], bias, options)
+}
+
+/** Records a matmul of either kind; `fields` are the loader's uniforms. */
+export function recordMatmul(
+  g: Recorder,
+  rowsKind: 'matrix' | 'window',
+  operands: readonly [Tensor, Tensor],
+  shape: readonly number[],
+  rows: number,
+  vec: 1 | 4,
+  fields: readonly number[],
+  bias: Tensor | undefined,
+  { activation = 'none', multiply, gate, residual }: EpilogueOptions,
+): Tensor {
+  const out = shape[shape.length - 1]
+  const epilogue: Epilogue = {
+    bias: bias !== undefined,
+    activation,
+    multiply: multiply !== undefined,
+    gate: gate !== undefined,
+    residual: residual !== undefined,
+  }
+  const tile = chooseTile(g.device.target, rows, out)
+  const parameters = { rows: rowsKind, tile, vec, epilogue } as const
+  const y = g.create(shape, 'f32', rowsKind === 'matrix' ? 'linear' : 'conv2d')
+  const extras = [bias, multiply, gate?.of, residual].filter((t) => t !== undefined)
+  g.record({
+    kernel: kernel(matmulName(parameters), () => matmul(parameters)),
+    inputs: [...operands, ...extras],
+    outputs: [y],
+    uniforms: [
+      ...fields,
+      gate ? rows / gate.of.dim(0) : 1,
+      gate?.offset ?? 0,
+      gate ? gate.of.size / gate.of.dim(0) : 0,
+      residual ? residual.size / out : 1,
+    ],
+    groups: [Math.ceil(out / (tile.lx * tile.tn)), Math.ceil(rows / (tile.ly * tile.tm)), 1],
+  })
+  return y
+}
+
+/**
+ * Tiles by measurement (bench/kernels/linear). A CPU wants many outputs a thread, since a load costs as much as twenty
+ * products there; on GPUs 64 threads of 8 x 8 keep enough workgroups in flight. Short or narrow outputs get smaller
+ * tiles, so that no thread computes rows that nobody wants.
+ */
+export function chooseTile(target: KernelTarget, rows: number, columns: number): TileShape {
+  const [tm, tn, lx, ly] = target.software ? [8, 16, 4, 2] : [8, 8, 8, 8]
+  const fit = (most: number, size: number) => {
+    let tile = 1
+    while (tile < most && tile < size) tile *= 2
+    return tile
+  }
+  const rowsATile = fit(tm, rows)
+  return {
+    tm: rowsATile,
+    tn: fit(tn, Math.ceil(columns / lx)),
+    lx,
+    ly: fit(ly, Math.ceil(rows / rowsATile)),
+    rolled: target.software,
+  }
+}

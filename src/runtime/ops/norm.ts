@@ -1,0 +1,90 @@
+import { groupApply, groupApplyName, groupStatistics, groupStatisticsName } from '../../wgsl/group_norm.ts'
+import { type NormParameters, norm as normCode, normName } from '../../wgsl/norm.ts'
+import { FLAT_WIDTH, flatGroups } from '../../wgsl/text.ts'
+import { flatWorkgroup, kernel, rowWorkgroup } from '../kernels.ts'
+import type { Recorder } from '../recorder.ts'
+import type { Tensor } from '../tensor.ts'
+
+export interface NormOptions {
+  /** Added to the variance. */
+  eps: number
+  /** [columns]. */
+  weight?: Tensor
+  bias?: Tensor
+  /** adaLN: y · (1 + scale) + shift, both read from `of` [batch, anything] at these offsets. */
+  modulation?: { of: Tensor; shift: number; scale: number }
+}
+
+/** Layer norm over the last dimension, with modulation fused. */
+export const layerNorm = (g: Recorder, x: Tensor, options: NormOptions): Tensor => recordNorm(g, 'layer', x, options)
+
+/** RMS norm over the last dimension: no mean, no bias (T5LayerNorm). */
+export const rmsNorm = (g: Recorder, x: Tensor, options: NormOptions): Tensor => recordNorm(g, 'rms', x, options)
+
+function recordNorm(g: Recorder, kind: 'layer' | 'rms', x: Tensor, options: NormOptions): Tensor {
+  const { eps, weight, bias, modulation } = options
+  const columns = x.dim(-1)
+  const rows = x.size / columns
+  const parameters: NormParameters = {
+    kind,
+    workgroup: rowWorkgroup(g.device.target),
+    weight: weight !== undefined,
+    bias: bias !== undefined,
+    modulation: modulation !== undefined,
+  }
+  const y = g.create(x.shape, 'f32', `${kind} norm`)
+  g.record({
+    kernel: kernel(normName(parameters), () => normCode(parameters)),
+    inputs: [x, weight, bias, modulation?.of].filter((t) => t !== undefined),
+    outputs: [y],
+    uniforms: [
+      columns,
+      rows,
+      modulation ? rows / modulation.of.dim(0) : 1,
+      modulation?.shift ?? 0,
+      modulation?.scale ?? 0,
+      modulation ? modulation.of.size / modulation.of.dim(0) : 0,
+      { f32: eps },
+    ],
+    groups: [Math.min(rows, FLAT_WIDTH), Math.ceil(rows / FLAT_WIDTH), 1],
+  })
+  return y
+}
+
+export interface GroupNormOptions {
+  groups: number
+  eps: number
+  weight: Tensor
+  bias: Tensor
+  silu?: boolean
+}
+
+/** Group norm of x [batch, ..., channels], channels last, with SiLU fused where asked. */
+export function groupNorm(
+  g: Recorder,
+  x: Tensor,
+  { groups, eps, weight, bias, silu = false }: GroupNormOptions,
+): Tensor {
+  const batch = x.dim(0)
+  const channels = x.dim(-1)
+  const pixels = x.size / batch / channels
+  const reduce = rowWorkgroup(g.device.target)
+  const flat = flatWorkgroup(g.device.target)
+  const factors = g.create([batch, 2, channels], 'f32', 'group norm factors')
+  g.record({
+    kernel: kernel(groupStatisticsName(reduce), () => groupStatistics(reduce)),
+    inputs: [x, weight, bias],
+    outputs: [factors],
+    uniforms: [pixels, channels, channels / groups, { f32: eps }],
+    groups: [groups, batch, 1],
+  })
+  const y = g.create(x.shape, 'f32', 'group norm')
+  g.record({
+    kernel: kernel(groupApplyName(silu, flat), () => groupApply(silu, flat)),
+    inputs: [x, factors],
+    outputs: [y],
+    uniforms: [x.size, pixels, channels],
+    groups: flatGroups(x.size, flat),
+  })
+  return y
+}

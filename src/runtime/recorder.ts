@@ -1,0 +1,186 @@
+import type { Arena } from './arena.ts'
+import type { Device } from './device.ts'
+import { DitError } from './errors.ts'
+import type { Kernel } from './kernel.ts'
+import { type DType, type Placement, shapeText, Tensor } from './tensor.ts'
+import { UniformPacker, type UniformValue } from './uniforms.ts'
+
+/** One recorded dispatch. */
+export interface Dispatch {
+  readonly kernel: Kernel
+  readonly inputs: readonly Tensor[]
+  readonly outputs: readonly Tensor[]
+  readonly uniforms: readonly UniformValue[]
+  readonly groups: readonly [number, number, number]
+}
+
+/**
+ * Records a forward pass and runs it in one submit.
+ *
+ * Ops append dispatches and return tensors without touching the device. `flush` compiles what is missing side by
+ * side, places tensors by liveness, writes all uniforms in one go and encodes one compute pass. Inside `scope`,
+ * whatever is created and not returned dies when the scope ends; that is all the memory management a model needs.
+ */
+export class Recorder {
+  readonly device: Device
+  readonly #arena: Arena
+  #dispatches: Dispatch[] = []
+  #scopes: Set<Tensor>[] = [new Set()]
+
+  constructor(device: Device) {
+    this.device = device
+    this.#arena = device.arena
+  }
+
+  /** A tensor that a later dispatch will write. It belongs to the innermost scope. */
+  create(shape: readonly number[], dtype: DType = 'f32', label = ''): Tensor {
+    const tensor = new Tensor(shape, dtype, label)
+    this.#scopes[this.#scopes.length - 1].add(tensor)
+    return tensor
+  }
+
+  /** A tensor holding `data` now. It belongs to the innermost scope like any other. */
+  upload(data: Float32Array | Uint32Array, shape: readonly number[], label = 'upload'): Tensor {
+    const tensor = this.create(shape, data instanceof Float32Array ? 'f32' : 'u32', label)
+    if (tensor.size !== data.length) {
+      throw new DitError('bad-argument', `${label}: ${data.length} values do not fill shape ${shapeText(shape)}`)
+    }
+    tensor.placement = this.#arena.take(tensor.bytes, label)
+    // A copy: `data` may be a view of a SharedArrayBuffer, which dawn.node cannot take.
+    const bytes = new Uint8Array(data.byteLength)
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    this.device.gpu.queue.writeBuffer(tensor.placement.buffer, 0, bytes)
+    return tensor
+  }
+
+  record(dispatch: Dispatch): void {
+    for (const tensor of dispatch.inputs) {
+      if (tensor.released) throw new DitError('validation', `${dispatch.kernel.name} uses a released tensor`)
+    }
+    this.#dispatches.push(dispatch)
+  }
+
+  /** Runs `body`; tensors it created and did not return (alone, in an array or in a record) are released. */
+  async scope<T>(body: () => Promise<T> | T): Promise<T> {
+    const scope = new Set<Tensor>()
+    this.#scopes.push(scope)
+    let kept: Set<Tensor> = new Set()
+    try {
+      const result = await body()
+      kept = new Set(tensorsIn(result))
+      return result
+    } finally {
+      this.#scopes.splice(this.#scopes.indexOf(scope), 1)
+      const outer = this.#scopes[this.#scopes.length - 1]
+      for (const tensor of scope) {
+        if (kept.has(tensor)) outer.add(tensor)
+        else this.release(tensor)
+      }
+    }
+  }
+
+  /** Gives the tensor's bytes back, after its last recorded use. For what outlives scopes: latents, histories. */
+  release(tensor: Tensor | undefined): void {
+    if (!tensor || tensor.released || tensor.persistent) return
+    tensor.released = true
+    for (const scope of this.#scopes) scope.delete(tensor)
+    if (tensor.placement && !this.#dispatches.some((d) => d.inputs.includes(tensor) || d.outputs.includes(tensor))) {
+      this.#arena.give(tensor.placement)
+      tensor.placement = undefined
+    }
+  }
+
+  /** Releases all that was ever recorded and not released: after a run failed or was aborted. */
+  reset(): void {
+    this.#dispatches = []
+    for (const scope of this.#scopes) for (const tensor of scope) this.release(tensor)
+    this.#scopes = [new Set()]
+  }
+
+  /** Submits all that is recorded. The returned promise settles when it is submitted, not when it has run. */
+  async flush(): Promise<void> {
+    const dispatches = this.#dispatches
+    this.#dispatches = []
+    if (dispatches.length === 0) return
+    this.device.throwIfFailed()
+    await this.device.pipelines.prepare(dispatches.map((d) => d.kernel))
+    const places = await this.#place(dispatches)
+    await this.device.checked(() => this.#encode(dispatches, places))
+  }
+
+  /** The tensor's values, after running what is recorded. */
+  async read(tensor: Tensor): Promise<Float32Array> {
+    await this.flush()
+    const { placement } = tensor
+    if (!placement) throw new DitError('validation', `read of ${tensor.label || 'a tensor'} that holds nothing`)
+    return new Float32Array(await this.device.download(placement.buffer, tensor.bytes))
+  }
+
+  /** Gives every tensor a buffer for its life: one list of placements, inputs then outputs, a dispatch. */
+  async #place(dispatches: Dispatch[]): Promise<Placement[][]> {
+    const lastUse = new Map<Tensor, number>()
+    dispatches.forEach((d, i) => {
+      for (const tensor of d.inputs) lastUse.set(tensor, i)
+      for (const tensor of d.outputs) lastUse.set(tensor, i)
+    })
+    const places: Placement[][] = []
+    await this.device.allocating(() => {
+      dispatches.forEach((d, i) => {
+        const tensors = [...d.inputs, ...d.outputs]
+        for (const tensor of d.outputs) tensor.placement ??= this.#arena.take(tensor.bytes, tensor.label)
+        places.push(
+          tensors.map((tensor) => {
+            if (tensor.placement) return tensor.placement
+            throw new DitError('validation', `${d.kernel.name} reads ${shapeText(tensor.shape)} that nothing wrote`)
+          }),
+        )
+        for (const tensor of new Set(tensors)) {
+          if (!tensor.released || lastUse.get(tensor) !== i || !tensor.placement) continue
+          this.#arena.give(tensor.placement)
+          tensor.placement = undefined
+        }
+      })
+    })
+    return places
+  }
+
+  #encode(dispatches: Dispatch[], places: Placement[][]): void {
+    const { gpu, pipelines } = this.device
+    const uniforms = new UniformPacker(gpu.limits.minUniformBufferOffsetAlignment)
+    const slots = dispatches.map((d) => uniforms.add(d.uniforms))
+    const block = this.device.uniformBuffer(uniforms.bytes)
+    gpu.queue.writeBuffer(block, 0, uniforms.data)
+    const encoder = gpu.createCommandEncoder()
+    let pass = encoder.beginComputePass()
+    dispatches.forEach((d, i) => {
+      const pipeline = pipelines.get(d.kernel)!
+      const entries: GPUBindGroupEntry[] = [{ binding: 0, resource: { buffer: block, ...slots[i] } }]
+      const tensors = [...d.inputs, ...d.outputs]
+      tensors.forEach((tensor, k) => {
+        entries.push({ binding: k + 1, resource: { buffer: places[i][k].buffer, size: tensor.bytes } })
+      })
+      if (this.device.poison) {
+        pass.end()
+        d.outputs.forEach((tensor, k) => {
+          if (!d.inputs.includes(tensor))
+            this.device.poison!(encoder, places[i][d.inputs.length + k].buffer, tensor.bytes)
+        })
+        pass = encoder.beginComputePass()
+      }
+      pass.setPipeline(pipeline)
+      pass.setBindGroup(0, gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }))
+      pass.dispatchWorkgroups(...d.groups)
+    })
+    pass.end()
+    gpu.queue.submit([encoder.finish()])
+  }
+}
+
+function tensorsIn(value: unknown): Tensor[] {
+  if (value instanceof Tensor) return [value]
+  if (Array.isArray(value)) return value.flatMap(tensorsIn)
+  if (value && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
+    return Object.values(value).flatMap(tensorsIn)
+  }
+  return []
+}

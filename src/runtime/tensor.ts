@@ -1,0 +1,49 @@
+/** Element types that tensors on the device can have. */
+export type DType = 'f32' | 'u32'
+
+export const BYTES_PER_ELEMENT: Record<DType, number> = { f32: 4, u32: 4 }
+
+/** Where a tensor's bytes are: `undefined` until the recorder places it, and again after it is freed. */
+export interface Placement {
+  readonly buffer: GPUBuffer
+  /** Bytes of the whole buffer; the tensor uses the first of them. */
+  readonly bytes: number
+}
+
+/**
+ * A dense row-major array on one device. It is a handle: recorded ops give tensors at once, bytes come to be
+ * when the recording is flushed.
+ */
+export class Tensor {
+  readonly shape: readonly number[]
+  readonly dtype: DType
+  /** Set by the recorder and by the weight loader. */
+  placement: Placement | undefined
+  /** Weights and uploads that outlive scopes; never given back to the arena by liveness. */
+  persistent = false
+  /** True once no later op may use it: its bytes return to the arena after its last recorded use. */
+  released = false
+  readonly label: string
+
+  constructor(shape: readonly number[], dtype: DType = 'f32', label = '') {
+    this.shape = shape
+    this.dtype = dtype
+    this.label = label
+  }
+
+  get size(): number {
+    return this.shape.reduce((a, b) => a * b, 1)
+  }
+
+  get bytes(): number {
+    return this.size * BYTES_PER_ELEMENT[this.dtype]
+  }
+
+  /** Extent of dimension `axis`; negative counts from the end. */
+  dim(axis: number): number {
+    return this.shape[axis < 0 ? this.shape.length + axis : axis]
+  }
+}
+
+/** The shape as people write it: `[2, 64, 320]`. */
+export const shapeText = (shape: readonly number[]): string => `[${shape.join(', ')}]`

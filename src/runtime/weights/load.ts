@@ -1,0 +1,138 @@
+import { convert, convertName, type StoredType } from '../../wgsl/convert.ts'
+import { flatGroups } from '../../wgsl/text.ts'
+import type { Device } from '../device.ts'
+import { DitError } from '../errors.ts'
+import { flatWorkgroup, kernel } from '../kernels.ts'
+import { Tensor } from '../tensor.ts'
+import { UniformPacker } from '../uniforms.ts'
+import type { Checkpoint } from './checkpoint.ts'
+import { matchNames } from './match_names.ts'
+import type { Parameter, Parameters } from './parameters.ts'
+import { Weights } from './weights.ts'
+
+/** Bytes read at once. The host holds two such chunks at most, whatever the model's size. */
+const CHUNK = 16 * 2 ** 20
+const BYTES: Record<StoredType, number> = { F32: 4, F16: 2, BF16: 2 }
+
+export interface LoadOptions {
+  /** Stored tensors that are known and not needed (the encoder of a decoder-only use). */
+  ignore?: RegExp[]
+  onProgress?: (loadedBytes: number, totalBytes: number) => void
+  signal?: AbortSignal
+}
+
+/**
+ * Loads `parameters` from a checkpoint: bytes go from the file into mapped device memory, and a kernel widens and
+ * lays them out there. Names and shapes are checked both ways before the first byte is read.
+ */
+export async function loadWeights(
+  device: Device,
+  checkpoint: Checkpoint,
+  parameters: Parameters,
+  options: LoadOptions = {},
+): Promise<Weights> {
+  matchNames(new Map([...parameters.all].map(([name, p]) => [name, p.shape])), checkpoint, { ignore: options.ignore })
+  const names = [...parameters.all.keys()]
+  const total = names.reduce((sum, name) => sum + checkpoint.entry(name).tensor.bytes, 0)
+  const tensors = new Map<string, Tensor>()
+  const weights = new Weights(device, tensors)
+  let loaded = 0
+  try {
+    for (const [name, parameter] of parameters.all) {
+      tensors.set(name, await loadTensor(device, checkpoint, name, parameter))
+      options.signal?.throwIfAborted()
+      loaded += checkpoint.entry(name).tensor.bytes
+      options.onProgress?.(loaded, total)
+    }
+    await device.gpu.queue.onSubmittedWorkDone()
+    device.throwIfFailed()
+    return weights
+  } catch (error) {
+    weights.free()
+    throw error
+  }
+}
+
+async function loadTensor(
+  device: Device,
+  checkpoint: Checkpoint,
+  name: string,
+  { shape, layout }: Parameter,
+): Promise<Tensor> {
+  const { path, tensor: stored } = checkpoint.entry(name)
+  const type = stored.dtype as StoredType
+  const tensor = new Tensor(layout === 'window' ? [shape[0], shape[2], shape[3], shape[1]] : shape, 'f32', name)
+  tensor.persistent = true
+  tensor.placement = await allocate(device, tensor)
+  const workgroup = flatWorkgroup(device.target)
+  const code = kernel(convertName(type, layout, workgroup), () => convert(type, layout, workgroup))
+  await device.pipelines.prepare([code])
+  for (let at = 0; at < stored.bytes; at += CHUNK) {
+    const bytes = Math.min(CHUNK, stored.bytes - at)
+    const staging = device.gpu.createBuffer({
+      size: Math.ceil(bytes / 4) * 4,
+      usage: GPUBufferUsage.STORAGE,
+      mappedAtCreation: true,
+    })
+    await checkpoint.source.readInto(path, stored.begin + at, new Uint8Array(staging.getMappedRange(), 0, bytes))
+    staging.unmap()
+    const words = Math.ceil(bytes / 4)
+    const window = layout === 'window' ? shape[2] * shape[3] : 1
+    const uniforms = [words, bytes / BYTES[type], at / BYTES[type], shape[1] ?? 1, window]
+    await device.checked(() => dispatch(device, code, staging, tensor, uniforms, flatGroups(words, workgroup)))
+    staging.destroy()
+  }
+  return tensor
+}
+
+async function allocate(device: Device, tensor: Tensor): Promise<{ buffer: GPUBuffer; bytes: number }> {
+  const limit = Math.min(device.gpu.limits.maxBufferSize, device.gpu.limits.maxStorageBufferBindingSize)
+  if (tensor.bytes > limit) {
+    throw new DitError(
+      'out-of-memory',
+      `weight ${tensor.label} needs a buffer of ${tensor.bytes} bytes, this device allows ${limit}`,
+      'use a smaller model, or another device',
+    )
+  }
+  device.reserveWeights(tensor.bytes, `weight ${tensor.label}`)
+  device.gpu.pushErrorScope('out-of-memory')
+  const buffer = device.gpu.createBuffer({
+    size: tensor.bytes,
+    usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+    label: tensor.label,
+  })
+  const error = await device.gpu.popErrorScope()
+  if (error) {
+    device.releaseWeights(tensor.bytes)
+    throw new DitError('out-of-memory', `the device could not hold weight ${tensor.label}`, 'use a smaller model')
+  }
+  return { buffer, bytes: tensor.bytes }
+}
+
+function dispatch(
+  device: Device,
+  code: ReturnType<typeof kernel>,
+  raw: GPUBuffer,
+  out: Tensor,
+  uniforms: number[],
+  groups: [number, number, number],
+): void {
+  const packer = new UniformPacker(16)
+  packer.add(uniforms)
+  const block = device.uniformBuffer(packer.bytes)
+  device.gpu.queue.writeBuffer(block, 0, packer.data)
+  const pipeline = device.pipelines.get(code)!
+  const encoder = device.gpu.createCommandEncoder()
+  const pass = encoder.beginComputePass()
+  pass.setPipeline(pipeline)
+  pass.setBindGroup(
+    0,
+    device.gpu.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: [block, raw, out.placement!.buffer].map((buffer, binding) => ({ binding, resource: { buffer } })),
+    }),
+  )
+  pass.dispatchWorkgroups(...groups)
+  pass.end()
+  device.gpu.queue.submit([encoder.finish()])
+}

@@ -1,0 +1,48 @@
+import type { Device } from '../device.ts'
+import { DitError } from '../errors.ts'
+import type { Affine } from '../ops/linear.ts'
+import type { Tensor } from '../tensor.ts'
+
+/** A network's weights on one device, by checkpoint key, seen from a place in the tree of keys. */
+export class Weights {
+  readonly #device: Device
+  readonly #tensors: Map<string, Tensor>
+  readonly #prefix: string
+
+  constructor(device: Device, tensors: Map<string, Tensor>, prefix = '') {
+    this.#device = device
+    this.#tensors = tensors
+    this.#prefix = prefix
+  }
+
+  /** The same weights, one level deeper: `at('transformer_blocks').at(3)`. */
+  at(name: string | number): Weights {
+    return new Weights(this.#device, this.#tensors, `${this.#prefix}${name}.`)
+  }
+
+  tensor(name: string): Tensor {
+    const found = this.#tensors.get(this.#prefix + name)
+    if (!found) throw new DitError('validation', `no weight ${this.#prefix}${name} was loaded`)
+    return found
+  }
+
+  /** `name`.weight, with `name`.bias where there is one. */
+  affine(name: string): Affine {
+    return { weight: this.tensor(`${name}.weight`), bias: this.#tensors.get(`${this.#prefix}${name}.bias`) }
+  }
+
+  /** `name`.weight and `name`.bias of a norm that has both. */
+  norm(name: string): { weight: Tensor; bias: Tensor } {
+    return { weight: this.tensor(`${name}.weight`), bias: this.tensor(`${name}.bias`) }
+  }
+
+  /** Destroys the buffers. */
+  free(): void {
+    for (const tensor of this.#tensors.values()) {
+      if (!tensor.placement) continue
+      this.#device.releaseWeights(tensor.placement.bytes)
+      tensor.placement.buffer.destroy()
+      tensor.placement = undefined
+    }
+  }
+}

@@ -1,0 +1,42 @@
+// Matmul: y [m, n] = epilogue(a [m, k] · b [n, k]ᵀ), and convolution as the same with windows for rows.
+// Tiers: f32. Bindings: p, a, b, [bias], [multiply], [gate], [residual], y.
+// Speed: SwiftShader, two cores: bench/kernels/linear has the ladder.
+import { bindings, entry, uniformBlock } from './text.ts'
+import {
+  EPILOGUE_FIELDS,
+  type Epilogue,
+  epilogueBindings,
+  epilogueFunctions,
+  epilogueName,
+  storeTile,
+} from './tile/epilogue.ts'
+import { matrixRows, windowRows } from './tile/loader.ts'
+import { multiplyTile } from './tile/multiply.ts'
+import { type TileShape, tileName } from './tile/shape.ts'
+
+export interface MatmulParameters {
+  /** Rows of a matrix (linear), or windows of a picture (conv2d). */
+  readonly rows: 'matrix' | 'window'
+  readonly tile: TileShape
+  /** Values loaded at once along depth; 4 needs a depth (channels) that 4 divides. */
+  readonly vec: 1 | 4
+  readonly epilogue: Epilogue
+}
+
+export const matmulName = (m: MatmulParameters): string =>
+  `${m.rows === 'matrix' ? 'linear' : 'conv2d'}.f32.${tileName(m.tile)}.v${m.vec}.${epilogueName(m.epilogue)}`
+
+export function matmul({ rows, tile, vec, epilogue }: MatmulParameters): string {
+  const loader = rows === 'matrix' ? matrixRows(tile.tm) : windowRows(tile.tm, vec)
+  const operand = vec === 4 ? 'array<vec4f>' : 'array<f32>'
+  return `
+${uniformBlock([...loader.fields, ...EPILOGUE_FIELDS])}
+${bindings(['a', operand], ['b', operand], ...epilogueBindings(epilogue), ['y!', 'array<f32>'])}
+${epilogueFunctions(epilogue)}
+${entry(tile.lx, tile.ly)} {
+  let m0 = (workgroup.y * ${tile.ly}u + local.y) * ${tile.tm}u;
+  let n0 = workgroup.x * ${tile.lx * tile.tn}u + local.x;
+  ${multiplyTile(loader, tile, vec)}
+  ${storeTile(epilogue, tile)}
+}`
+}

@@ -1,0 +1,55 @@
+// Layer norm and RMS norm over rows, with adaLN modulation fused:
+// y = normalised(x) · weight + bias, then · (1 + scale[batch]) + shift[batch].
+// Tiers: f32 (statistics are f32 in every tier). Bindings: p, x, [weight], [bias], [modulation], y.
+// One workgroup a row; the variance is summed around the mean, in a second pass over the row.
+import { bindings, entry, uniformBlock } from './text.ts'
+
+export interface NormParameters {
+  readonly kind: 'layer' | 'rms'
+  readonly workgroup: number
+  readonly weight: boolean
+  readonly bias: boolean
+  /** shift and scale are read from one tensor, at batch · modStride + shiftOffset (scaleOffset) + column. */
+  readonly modulation: boolean
+}
+
+export const normName = (n: NormParameters): string =>
+  `${n.kind}_norm.w${n.workgroup}${n.weight ? '+weight' : ''}${n.bias ? '+bias' : ''}${n.modulation ? '+mod' : ''}`
+
+export function norm({ kind, workgroup, weight, bias, modulation }: NormParameters): string {
+  const sum = (name: string, term: string): string => `
+  part = 0.0;
+  for (var c = local.x; c < p.columns; c += ${workgroup}u) { let v = x[at + c]; part += ${term}; }
+  partial[local.x] = part;
+  workgroupBarrier();
+  var ${name} = 0.0;
+  for (var t = 0u; t < ${workgroup}u; t++) { ${name} += partial[t]; }
+  ${name} /= f32(p.columns);
+  workgroupBarrier();`
+  return `
+${uniformBlock(['columns', 'rows', 'rowsPerBatch', 'shiftOffset', 'scaleOffset', 'modStride', 'eps: f32'])}
+${bindings(
+  ['x', 'array<f32>'],
+  ...((weight ? [['weight', 'array<f32>']] : []) as [string, string][]),
+  ...((bias ? [['bias', 'array<f32>']] : []) as [string, string][]),
+  ...((modulation ? [['modulation', 'array<f32>']] : []) as [string, string][]),
+  ['y!', 'array<f32>'],
+)}
+var<workgroup> partial: array<f32, ${workgroup}>;
+${entry(workgroup)} {
+  let row = min(workgroup.y * 65535u + workgroup.x, p.rows - 1u);
+  let at = row * p.columns;
+  var part = 0.0;
+  ${kind === 'layer' ? sum('mean', 'v') : 'let mean = 0.0;'}
+  ${sum('variance', '(v - mean) * (v - mean)')}
+  let scaleBy = inverseSqrt(variance + p.eps);
+  ${modulation ? 'let modAt = (row / p.rowsPerBatch) * p.modStride;' : ''}
+  for (var c = local.x; c < p.columns; c += ${workgroup}u) {
+    var v = (x[at + c] - mean) * scaleBy;
+    ${weight ? 'v *= weight[c];' : ''}
+    ${bias ? 'v += bias[c];' : ''}
+    ${modulation ? 'v = v * (1.0 + modulation[modAt + p.scaleOffset + c]) + modulation[modAt + p.shiftOffset + c];' : ''}
+    y[at + c] = v;
+  }
+}`
+}
