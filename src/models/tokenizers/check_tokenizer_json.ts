@@ -1,0 +1,52 @@
+import { DitError } from '../../runtime/errors.ts'
+
+/** Far above any vocabulary; bounds what a damaged id can make the library allocate. */
+const MOST_TOKENS = 10_000_000
+
+/**
+ * Checks of a parsed tokenizer.json what the tokenizers library takes on trust and would trip over later.
+ * @throws DitError corrupt, naming the file as `what`
+ */
+export function checkTokenizerJson(json: unknown, what: string): object {
+  if (!isObject(json) || !isObject(json.model)) throw corrupt(what, 'it has no model')
+  const { model } = json
+  json.added_tokens ??= []
+  if (!Array.isArray(json.added_tokens) || !json.added_tokens.every(isAddedToken)) {
+    throw corrupt(what, 'an added token has no content or no sensible id')
+  }
+  if (model.type === 'Unigram' || Array.isArray(model.vocab)) checkUnigram(model, what)
+  else if (!isObject(model.vocab) || !Object.values(model.vocab).every(isId)) {
+    throw corrupt(what, 'the vocabulary does not map tokens to ids')
+  }
+  return json
+}
+
+function checkUnigram(model: Record<string, unknown>, what: string): void {
+  const { vocab, unk_id } = model
+  if (!Array.isArray(vocab) || vocab.length === 0 || vocab.length > MOST_TOKENS || !vocab.every(isScoredPiece)) {
+    throw corrupt(what, 'the vocabulary is no list of pieces with scores')
+  }
+  if (!isId(unk_id) || unk_id >= vocab.length) {
+    throw corrupt(what, `unk_id is ${JSON.stringify(unk_id)}, expected an index into ${vocab.length} pieces`)
+  }
+}
+
+function isScoredPiece(entry: unknown): boolean {
+  return Array.isArray(entry) && typeof entry[0] === 'string' && Number.isFinite(entry[1])
+}
+
+function isAddedToken(token: unknown): boolean {
+  return isObject(token) && isId(token.id) && typeof token.content === 'string' && token.content !== ''
+}
+
+function isId(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < MOST_TOKENS
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function corrupt(what: string, why: string): DitError {
+  return new DitError('corrupt', `${what} is damaged: ${why}`, 'Fetch the file again.')
+}

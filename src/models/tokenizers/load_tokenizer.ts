@@ -1,0 +1,82 @@
+import { DitError } from '../../runtime/errors.ts'
+import { parseJson } from '../../runtime/json.ts'
+import { describePath, joinPath, type Source } from '../../runtime/weights/source.ts'
+import { checkTokenizerJson } from './check_tokenizer_json.ts'
+import { parseSentencePieceModel } from './sentencepiece_model.ts'
+import { convertT5 } from './t5_converter.ts'
+import { TextTokenizer } from './text_tokenizer.ts'
+
+export type { EncodedTexts, EncodeOptions, TextTokenizer } from './text_tokenizer.ts'
+
+/** What is asked of a checkpoint's source here. */
+export type TokenizerSource = Pick<Source, 'name' | 'exists' | 'size' | 'readInto' | 'readText'>
+
+/** Far above any sentencepiece model (the multilingual T5's has 4.3 MB). */
+const MOST_MODEL_BYTES = 64 * 1024 * 1024
+
+/**
+ * The tokenizer of a checkpoint's folder `dir` ('' for the source itself): its tokenizer.json, or what transformers
+ * would derive from its spiece.model.
+ * @throws DitError not-found where it has neither, corrupt for damaged files, unsupported for other kinds
+ */
+export async function loadTokenizer(source: TokenizerSource, dir: string): Promise<TextTokenizer> {
+  const config = await readObject(source, joinPath(dir, 'tokenizer_config.json'))
+  const special = await readObject(source, joinPath(dir, 'special_tokens_map.json'))
+  const { path, json } = await readTokenizer(source, dir, config.extra_ids)
+  const what = describePath(source, path)
+  if ((config.padding_side ?? 'right') !== 'right') {
+    throw new DitError('unsupported', `${what} pads on the ${config.padding_side}; webdit pads on the right`)
+  }
+  return new TextTokenizer(checkTokenizerJson(json, what), {
+    config,
+    // T5Tokenizer's own default, for configs that name none.
+    padToken: tokenText(config.pad_token) ?? tokenText(special.pad_token) ?? '<pad>',
+    modelMaxLength: readMaxLength(
+      config.model_max_length,
+      describePath(source, joinPath(dir, 'tokenizer_config.json')),
+    ),
+    what,
+  })
+}
+
+async function readTokenizer(source: TokenizerSource, dir: string, extraIds: unknown) {
+  const jsonPath = joinPath(dir, 'tokenizer.json')
+  if (await source.exists(jsonPath)) {
+    return { path: jsonPath, json: parseJson(await source.readText(jsonPath), describePath(source, jsonPath)) }
+  }
+  const path = joinPath(dir, 'spiece.model')
+  const what = describePath(source, path)
+  if (!(await source.exists(path))) {
+    throw new DitError(
+      'not-found',
+      `there is no tokenizer.json and no spiece.model in ${describePath(source, dir)}`,
+      'The download may be incomplete; save_pretrained of a fast tokenizer in transformers writes a tokenizer.json.',
+    )
+  }
+  const size = await source.size(path)
+  if (size > MOST_MODEL_BYTES) throw new DitError('corrupt', `${what} has ${size} bytes, too many for a tokenizer`)
+  const bytes = new Uint8Array(size)
+  await source.readInto(path, 0, bytes)
+  return { path, json: convertT5(parseSentencePieceModel(bytes, what), extraIds, what) }
+}
+
+/** A JSON file that holds an object; empty where there is no file. */
+async function readObject(source: TokenizerSource, path: string): Promise<Record<string, unknown>> {
+  if (!(await source.exists(path))) return {}
+  const what = describePath(source, path)
+  const value = parseJson(await source.readText(path), what)
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  throw new DitError('corrupt', `${what} holds no object`, 'Fetch the file again.')
+}
+
+/** A special token is its text, or an object that has it. */
+function tokenText(token: unknown): string | undefined {
+  const text = typeof token === 'object' ? (token as { content?: unknown } | null)?.content : token
+  return typeof text === 'string' ? text : undefined
+}
+
+function readMaxLength(value: unknown, what: string): number {
+  if (value === undefined || value === null) return Number.POSITIVE_INFINITY
+  if (typeof value === 'number' && value >= 1) return value
+  throw new DitError('corrupt', `model_max_length in ${what} is ${JSON.stringify(value)}, expected a positive number`)
+}
