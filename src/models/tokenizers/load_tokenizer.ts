@@ -46,18 +46,25 @@ async function readTokenizer(source: TokenizerSource, dir: string, extraIds: unk
   }
   const path = joinPath(dir, 'spiece.model')
   const what = describePath(source, path)
-  if (!(await source.exists(path))) {
-    throw new DitError(
-      'not-found',
-      `there is no tokenizer.json and no spiece.model in ${describePath(source, dir)}`,
-      'The download may be incomplete; save_pretrained of a fast tokenizer in transformers writes a tokenizer.json.',
-    )
-  }
+  if (!(await source.exists(path))) throw await nothingUsable(source, dir)
   const size = await source.size(path)
   if (size > MOST_MODEL_BYTES) throw new DitError('corrupt', `${what} has ${size} bytes, too many for a tokenizer`)
   const bytes = new Uint8Array(size)
   await source.readInto(path, 0, bytes)
   return { path, json: convertT5(parseSentencePieceModel(bytes, what), extraIds, what) }
+}
+
+/** CLIP's and BERT's published folders may have their vocabulary alone; anything else is an incomplete folder. */
+async function nothingUsable(source: TokenizerSource, dir: string): Promise<DitError> {
+  const hint = 'save_pretrained of a fast tokenizer in transformers writes a tokenizer.json.'
+  const where = describePath(source, dir)
+  for (const vocabulary of ['vocab.json', 'vocab.txt']) {
+    if (!(await source.exists(joinPath(dir, vocabulary)))) continue
+    const message = `the tokenizer in ${where} has a ${vocabulary} and no tokenizer.json, which webdit needs`
+    return new DitError('unsupported', message, `Put one beside it: ${hint}`)
+  }
+  const message = `there is no tokenizer.json and no spiece.model in ${where}`
+  return new DitError('not-found', message, `The download may be incomplete; ${hint}`)
 }
 
 /** A JSON file that holds an object; empty where there is no file. */
