@@ -1,6 +1,6 @@
+import { ConfigReader } from '../runtime/config_reader.ts'
 import { DitError } from '../runtime/errors.ts'
 import { BETA_SCHEDULES, type BetaSchedule } from './beta_schedules.ts'
-import { ConfigReader } from './config_reader.ts'
 import { TIMESTEP_SPACINGS, type TimestepSpacing } from './timestep_spacing.ts'
 
 export type Algorithm = 'dpmsolver++' | 'dpmsolver' | 'sde-dpmsolver++' | 'sde-dpmsolver'

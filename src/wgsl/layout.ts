@@ -6,19 +6,19 @@ import { bindings, entry, flatIndex, uniformBlock } from './text.ts'
  * convolution's weight. Row t is token firstToken + t; a batch larger than the pictures repeats them (guidance).
  */
 export const patchify = (workgroup: number): string => `
-${uniformBlock(['count', 'pictures', 'channels', 'height', 'width', 'patch', 'tokens', 'firstToken'])}
+${uniformBlock(['count', 'pictures', 'channels', 'height', 'width', 'side', 'tokens', 'firstToken'])}
 ${bindings(['x', 'array<f32>'], ['y!', 'array<f32>'])}
 ${entry(workgroup)} {
   ${flatIndex(workgroup)}
   if (i >= p.count) { return; }
-  let depth = p.channels * p.patch * p.patch;
+  let depth = p.channels * p.side * p.side;
   let inner = i % depth;
   let token = p.firstToken + (i / depth) % p.tokens;
   let picture = (i / (depth * p.tokens)) % p.pictures;
-  let across = p.width / p.patch;
-  let row = (token / across) * p.patch + (inner / p.patch) % p.patch;
-  let column = (token % across) * p.patch + inner % p.patch;
-  let channel = inner / (p.patch * p.patch);
+  let across = p.width / p.side;
+  let row = (token / across) * p.side + (inner / p.side) % p.side;
+  let column = (token % across) * p.side + inner % p.side;
+  let channel = inner / (p.side * p.side);
   y[i] = x[((picture * p.channels + channel) * p.height + row) * p.width + column];
 }`
 
@@ -27,7 +27,7 @@ ${entry(workgroup)} {
  * first `channels` of the source's (learned variances fall away).
  */
 export const unpatchify = (workgroup: number): string => `
-${uniformBlock(['count', 'channels', 'sourceChannels', 'height', 'width', 'patch'])}
+${uniformBlock(['count', 'channels', 'sourceChannels', 'height', 'width', 'side'])}
 ${bindings(['x', 'array<f32>'], ['y!', 'array<f32>'])}
 ${entry(workgroup)} {
   ${flatIndex(workgroup)}
@@ -36,10 +36,10 @@ ${entry(workgroup)} {
   let row = (i / p.width) % p.height;
   let channel = (i / (p.width * p.height)) % p.channels;
   let picture = i / (p.width * p.height * p.channels);
-  let across = p.width / p.patch;
-  let token = (picture * (p.height / p.patch) + row / p.patch) * across + column / p.patch;
-  let inner = (row % p.patch) * p.patch + column % p.patch;
-  y[i] = x[(token * p.patch * p.patch + inner) * p.sourceChannels + channel];
+  let across = p.width / p.side;
+  let token = (picture * (p.height / p.side) + row / p.side) * across + column / p.side;
+  let inner = (row % p.side) * p.side + column % p.side;
+  y[i] = x[(token * p.side * p.side + inner) * p.sourceChannels + channel];
 }`
 
 /** x [batch, rows, columns] to y [batch, columns, rows]: channels first to channels last, and back. */
@@ -53,6 +53,18 @@ ${entry(workgroup)} {
   let column = (i / p.rows) % p.columns;
   let picture = i / (p.rows * p.columns);
   y[i] = x[(picture * p.rows + row) * p.columns + column];
+}`
+
+/** Each row of a, then the same row of b: y [rows, aColumns + bColumns]. */
+export const concat = (workgroup: number): string => `
+${uniformBlock(['count', 'aColumns', 'bColumns'])}
+${bindings(['a', 'array<f32>'], ['b', 'array<f32>'], ['y!', 'array<f32>'])}
+${entry(workgroup)} {
+  ${flatIndex(workgroup)}
+  if (i >= p.count) { return; }
+  let column = i % (p.aColumns + p.bColumns);
+  let row = i / (p.aColumns + p.bColumns);
+  if (column < p.aColumns) { y[i] = a[row * p.aColumns + column]; } else { y[i] = b[row * p.bColumns + column - p.aColumns]; }
 }`
 
 /** Rows of a table: y [ids, columns] = table[ids[i]]. */

@@ -5,7 +5,7 @@ import type { Recorder } from '../recorder.ts'
 import { shapeText, type Tensor } from '../tensor.ts'
 
 export interface AttentionInputs {
-  /** [batch, queries, heads · dim]. */
+  /** [batch, queries, heads · dim]; tokens may be spread over several dimensions (a picture's rows and columns). */
   q: Tensor
   /** [batch, keys, heads · dim]. */
   k: Tensor
@@ -35,10 +35,10 @@ export function attentionWithLse(g: Recorder, inputs: AttentionInputs): { out: T
 
 function recordAttention(g: Recorder, inputs: AttentionInputs, withLse: boolean): { out: Tensor; lse?: Tensor } {
   const { q, k, v, heads, bias, mask } = inputs
-  const [batch, queries, width] = q.shape
-  const keys = k.dim(1)
+  const [batch, width] = [q.dim(0), q.dim(-1)]
+  const [queries, keys] = [q.size / batch / width, k.size / batch / width]
   const dim = width / heads
-  if (!Number.isInteger(dim) || k.dim(2) !== width || v.dim(1) !== keys || k.dim(0) !== batch) {
+  if (!Number.isInteger(dim) || k.dim(-1) !== width || k.dim(0) !== batch || v.size !== k.size) {
     throw new DitError(
       'validation',
       `attention of q ${shapeText(q.shape)}, k ${shapeText(k.shape)}, v ${shapeText(v.shape)}, ${heads} heads`,

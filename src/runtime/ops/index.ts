@@ -1,6 +1,6 @@
 export { type AttentionInputs, attention, attentionWithLse } from './attention.ts'
 export { type ConvOptions, conv2d } from './conv2d.ts'
 export { activate, add, combine, guide } from './elementwise.ts'
-export { channelsFirst, channelsLast, gather, patchify, relativeBias, unpatchify } from './layout.ts'
+export { channelsFirst, channelsLast, concat, gather, patchify, relativeBias, unpatchify } from './layout.ts'
 export { type Affine, type Chunk, type EpilogueOptions, linear } from './linear.ts'
 export { type GroupNormOptions, groupNorm, layerNorm, type NormOptions, rmsNorm } from './norm.ts'

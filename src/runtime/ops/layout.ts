@@ -7,7 +7,7 @@ import type { UniformValue } from '../uniforms.ts'
 
 function move(
   g: Recorder,
-  name: 'patchify' | 'unpatchify' | 'transpose' | 'gather' | 'relativeBias',
+  name: 'patchify' | 'unpatchify' | 'transpose' | 'concat' | 'gather' | 'relativeBias',
   inputs: Tensor[],
   shape: number[],
   uniforms: UniformValue[],
@@ -69,6 +69,10 @@ export const channelsFirst = (g: Recorder, x: Tensor): Tensor => {
   const [batch, height, width, channels] = x.shape
   return move(g, 'transpose', [x], [batch, channels, height, width], [height * width, channels])
 }
+
+/** a and b cut into `rows` rows each, joined row by row: [rows, columns of a + columns of b]. */
+export const concat = (g: Recorder, a: Tensor, b: Tensor, rows: number): Tensor =>
+  move(g, 'concat', [a, b], [rows, (a.size + b.size) / rows], [a.size / rows, b.size / rows])
 
 /** table [rows, columns], ids [...] of u32 → [..., columns]. */
 export const gather = (g: Recorder, table: Tensor, ids: Tensor): Tensor =>

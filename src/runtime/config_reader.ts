@@ -1,6 +1,6 @@
-import { DitError } from '../runtime/errors.ts'
+import { DitError } from './errors.ts'
 
-/** Reads the options of one scheduler config. An option that is absent or null has its default. */
+/** Reads the options of one component's config. An option that is absent or null has its default. */
 export class ConfigReader {
   private readonly config: Record<string, unknown>
   private readonly name: string
@@ -54,14 +54,10 @@ export class ConfigReader {
   /** An option that webdit does not have: fine while it is off. */
   unsupported(key: string, why: string): void {
     if (!this.boolean(key, false)) return
-    throw new DitError(
-      'unsupported',
-      `${this.name}: ${key} is on; ${why}`,
-      `Set ${key} to false in the scheduler config.`,
-    )
+    throw new DitError('unsupported', `${this.name}: ${key} is on; ${why}`, `Set ${key} to false in its config.`)
   }
 
-  private bad(key: string, expected: string): DitError {
+  bad(key: string, expected: string): DitError {
     return new DitError('bad-argument', `${this.name}: ${key} is ${describe(this.config[key])}, expected ${expected}`)
   }
 }

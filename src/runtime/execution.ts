@@ -1,0 +1,45 @@
+import { type AttentionInputs, attention } from './ops/index.ts'
+import type { Recorder } from './recorder.ts'
+import type { Tensor } from './tensor.ts'
+
+/** Image tokens [first, end) of a picture, counted row by row. */
+export interface TokenRange {
+  readonly first: number
+  readonly end: number
+}
+
+/** Which attention of the network: unique within it, the same on every rank. Stale keys and values are kept by it. */
+export type AttentionSite = string
+
+export interface AttendInputs extends AttentionInputs {
+  /** Joint attention (MMDiT): the text's q, k, v; each rank holds its part of them or all of them. */
+  readonly text?: { readonly q: Tensor; readonly k: Tensor; readonly v: Tensor }
+  /** Text enters the sequence before the image (FLUX) or after it (SD3). */
+  readonly textFirst?: boolean
+}
+
+/**
+ * How a forward pass is carried out: the one seam between models and parallelism. A transformer asks its surroundings
+ * for what can differ between one device and many, and for nothing else. `onOneDevice` answers below; src/parallel
+ * answers over a mesh.
+ */
+export interface Execution {
+  /** The blocks this rank runs; whether it embeds (head) and projects out (tail). */
+  readonly blocks: { readonly first: number; readonly end: number; readonly head: boolean; readonly tail: boolean }
+  /** The image tokens that this rank holds in this pass. */
+  readonly tokens: TokenRange
+  /** Attention of this rank's image (and text) queries over the WHOLE sequence. */
+  attend(g: Recorder, site: AttentionSite, inputs: AttendInputs): Promise<{ image: Tensor; text?: Tensor }>
+  /** Sum over the tensor-parallel group. */
+  reduce(g: Recorder, x: Tensor): Promise<Tensor>
+}
+
+/** One device: all blocks, all tokens, nothing to wait for. */
+export function onOneDevice(blocks: number, tokens: number): Execution {
+  return {
+    blocks: { first: 0, end: blocks, head: true, tail: true },
+    tokens: { first: 0, end: tokens },
+    attend: async (g, _site, inputs) => ({ image: attention(g, inputs) }),
+    reduce: async (_g, x) => x,
+  }
+}
