@@ -59,7 +59,7 @@ export class Device {
     this.features = new Set(gpu.features)
     this.pipelines = new PipelineCache(gpu)
     this.arena = new Arena(gpu)
-    this.target = { tier: this.tier, software: isSoftware(info) }
+    this.target = { tier: this.tier, software: isSoftware(info), quads: this.features.has('subgroups') }
     this.#checked = options.checked ?? false
     this.#memory = options.memory ?? Number.POSITIVE_INFINITY
     this.arena.budget = this.#memory

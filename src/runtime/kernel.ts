@@ -15,6 +15,8 @@ export interface KernelTarget {
   readonly tier: Tier
   /** The device is a CPU: few wide threads, dear memory access, cheap registers. */
   readonly software: boolean
+  /** Quads of four neighbouring threads can share values in registers. */
+  readonly quads: boolean
 }
 
 export type Tier = 'f32' | 'f16' | 'matrix'

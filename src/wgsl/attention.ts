@@ -10,7 +10,8 @@ export interface AttentionParameters {
   readonly rows: number
   /** Values (of vec) of the head that one thread accumulates. */
   readonly columns: number
-  readonly workgroup: number
+  /** Threads, or quads that share their work (attention_quads.ts). */
+  readonly workgroup: number | 'quad'
   /** Values loaded at once; 4 needs a head dimension that 4 divides. */
   readonly vec: 1 | 4
   /** Additive [heads or 1, queries, keys]. */
@@ -22,28 +23,20 @@ export interface AttentionParameters {
 }
 
 export const attentionName = (a: AttentionParameters): string =>
-  `attention.f32.${a.rows}x${a.columns}.w${a.workgroup}.v${a.vec}` +
+  `attention.f32.${a.rows}x${a.columns}.${a.workgroup === 'quad' ? 'quad' : `w${a.workgroup}`}.v${a.vec}` +
   `${a.bias ? '+bias' : ''}${a.mask ? '+mask' : ''}${a.lse ? '+lse' : ''}`
 
 /** Keys handled between two rescalings of the sums. */
 const KEYS = 4
 
 /** Where the maximum starts; not -inf, so that exp(first - lowest) is 0 and never NaN. */
-const LOWEST = '-3.0e38'
+export const LOWEST = '-3.0e38'
 /** The score of a key past the end: its weight is 0 even where every real key is masked with -inf. */
-const ABSENT = '-3.4e38'
+export const ABSENT = '-3.4e38'
 
-export function attention({ rows, columns, workgroup, vec, bias, mask, lse }: AttentionParameters): string {
+/** Uniforms and bindings. */
+export function attentionHead({ vec, bias, mask, lse }: AttentionParameters): string {
   const value = vec === 4 ? 'vec4f' : 'f32'
-  const zero = vec === 4 ? 'vec4f()' : '0.0'
-  const product = vec === 4 ? (a: string, b: string) => `dot(${a}, ${b})` : (a: string, b: string) => `${a} * ${b}`
-  const score = (i: number, j: number): string => {
-    const terms = [`s${i}_${j} * p.scale`]
-    if (bias) terms.push(`bias[biasAt${i} + key${j}]`)
-    if (mask) terms.push(`mask${j}`)
-    return `select(${ABSENT}, ${terms.join(' + ')}, key0 + ${j}u < p.keys)`
-  }
-  const pairs = (piece: (i: number, j: number) => string) => unroll(rows, (i) => unroll(KEYS, (j) => piece(i, j)))
   return `
 ${uniformBlock(['queries', 'keys', 'dim', 'heads', 'qStride', 'kStride', 'vStride', 'outStride', 'biasStride', 'scale: f32'])}
 ${bindings(
@@ -54,7 +47,22 @@ ${bindings(
   ...(mask ? [['mask', 'array<f32>'] as [string, string]] : []),
   ['out!', `array<${value}>`],
   ...(lse ? [['lse!', 'array<f32>'] as [string, string]] : []),
-)}
+)}`
+}
+
+export function attention(parameters: AttentionParameters & { readonly workgroup: number }): string {
+  const { rows, columns, workgroup, vec, bias, mask, lse } = parameters
+  const zero = vec === 4 ? 'vec4f()' : '0.0'
+  const product = vec === 4 ? (a: string, b: string) => `dot(${a}, ${b})` : (a: string, b: string) => `${a} * ${b}`
+  const score = (i: number, j: number): string => {
+    const terms = [`s${i}_${j} * p.scale`]
+    if (bias) terms.push(`bias[biasAt${i} + key${j}]`)
+    if (mask) terms.push(`mask${j}`)
+    return `select(${ABSENT}, ${terms.join(' + ')}, key0 + ${j}u < p.keys)`
+  }
+  const pairs = (piece: (i: number, j: number) => string) => unroll(rows, (i) => unroll(KEYS, (j) => piece(i, j)))
+  return `
+${attentionHead(parameters)}
 ${entry(workgroup)} {
   // workgroup: x over queries, y over heads and column blocks, z over the batch. Strides are those of one token.
   let head = workgroup.y % p.heads;

@@ -1,7 +1,7 @@
 // Matmul: y [m, n] = epilogue(a [m, k] · b [n, k]ᵀ), and convolution as the same with windows for rows.
 // Tiers: f32. Bindings: p, a, b, [bias], [multiply], [gate], [residual], y.
 // Speed: SwiftShader, two cores: bench/kernels/linear has the ladder.
-import { bindings, entry, uniformBlock } from './text.ts'
+import { bindings, entry, laneInQuad, QUADS, uniformBlock } from './text.ts'
 import {
   EPILOGUE_FIELDS,
   type Epilogue,
@@ -11,7 +11,7 @@ import {
   storeTile,
 } from './tile/epilogue.ts'
 import { matrixRows, windowRows } from './tile/loader.ts'
-import { multiplyTile } from './tile/multiply.ts'
+import { loadedRows, multiplyTile } from './tile/multiply.ts'
 import { type TileShape, tileName } from './tile/shape.ts'
 
 export interface MatmulParameters {
@@ -27,13 +27,14 @@ export const matmulName = (m: MatmulParameters): string =>
   `${m.rows === 'matrix' ? 'linear' : 'conv2d'}.f32.${tileName(m.tile)}.v${m.vec}.${epilogueName(m.epilogue)}`
 
 export function matmul({ rows, tile, vec, epilogue }: MatmulParameters): string {
-  const loader = rows === 'matrix' ? matrixRows(tile.tm) : windowRows(tile.tm, vec)
+  const loader = rows === 'matrix' ? matrixRows(loadedRows(tile)) : windowRows(loadedRows(tile), vec)
   const operand = vec === 4 ? 'array<vec4f>' : 'array<f32>'
-  return `
+  return `${tile.quads ? QUADS : ''}
 ${uniformBlock([...loader.fields, ...EPILOGUE_FIELDS])}
 ${bindings(['a', operand], ['b', operand], ...epilogueBindings(epilogue), ['y!', 'array<f32>'])}
 ${epilogueFunctions(epilogue)}
-${entry(tile.lx, tile.ly)} {
+${entry(tile.lx, tile.ly, tile.quads)} {
+  ${tile.quads ? laneInQuad : ''}
   let m0 = (workgroup.y * ${tile.ly}u + local.y) * ${tile.tm}u;
   let n0 = workgroup.x * ${tile.lx * tile.tn}u + local.x;
   ${multiplyTile(loader, tile, vec)}

@@ -30,6 +30,12 @@ export const flatGroups = (count: number, workgroup: number): [number, number, n
 }
 
 /** Entry point signature shared by kernels. */
-export const entry = (x: number, y = 1): string =>
+export const entry = (x: number, y = 1, quads = false): string =>
   `@compute @workgroup_size(${x}, ${y}) fn main(@builtin(local_invocation_id) local: vec3u, ` +
-  '@builtin(workgroup_id) workgroup: vec3u)'
+  `@builtin(workgroup_id) workgroup: vec3u${quads ? ', @builtin(subgroup_invocation_id) invocation: u32' : ''})`
+
+/** First line of kernels whose quads of four threads share what each of them loads; workgroups of one quad. */
+export const QUADS = 'enable subgroups;'
+
+/** `let lane` = this thread's place in its quad, 0 to 3. */
+export const laneInQuad = 'let lane = invocation & 3u;'

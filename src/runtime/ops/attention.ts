@@ -1,5 +1,7 @@
 import { type AttentionParameters, attention as attentionCode, attentionName } from '../../wgsl/attention.ts'
+import { attentionQuads } from '../../wgsl/attention_quads.ts'
 import { DitError } from '../errors.ts'
+import type { KernelTarget } from '../kernel.ts'
 import { kernel } from '../kernels.ts'
 import type { Recorder } from '../recorder.ts'
 import { shapeText, type Tensor } from '../tensor.ts'
@@ -45,26 +47,22 @@ function recordAttention(g: Recorder, inputs: AttentionInputs, withLse: boolean)
     )
   }
   const vec = dim % 4 === 0 ? 4 : 1
-  const { software } = g.device.target
-  const columns = dim <= WIDEST ? dim / vec : Math.ceil(64 / vec)
-  // Queries a thread: each key loaded serves them all, until the sums outgrow the registers.
-  const room = software ? 64 : 24
-  const rows = Math.min(queries, columns * 4 <= room ? 4 : columns * 2 <= room ? 2 : 1)
-  const workgroup = software ? 4 : 64
   const parameters: AttentionParameters = {
-    rows: rows === 3 ? 2 : rows,
-    columns,
-    workgroup,
+    ...chooseSplit(g.device.target, queries, dim / vec, vec),
     vec,
     bias: bias !== undefined,
     mask: mask !== undefined,
     lse: withLse,
   }
+  const { rows, columns, workgroup } = parameters
+  const [threads, lanes] = workgroup === 'quad' ? [1, 4] : [workgroup, 1]
   const out = g.create(q.shape, 'f32', 'attention')
   const lse = withLse ? g.create([batch, heads, queries], 'f32', 'lse') : undefined
   const stride = width / vec
   g.record({
-    kernel: kernel(attentionName(parameters), () => attentionCode(parameters)),
+    kernel: kernel(attentionName(parameters), () =>
+      workgroup === 'quad' ? attentionQuads(parameters) : attentionCode({ ...parameters, workgroup }),
+    ),
     inputs: [q, k, v, bias, mask].filter((t) => t !== undefined),
     outputs: lse ? [out, lse] : [out],
     uniforms: [
@@ -79,7 +77,24 @@ function recordAttention(g: Recorder, inputs: AttentionInputs, withLse: boolean)
       bias && bias.dim(0) > 1 ? queries * keys : 0,
       { f32: inputs.scale ?? dim ** -0.5 },
     ],
-    groups: [Math.ceil(queries / (parameters.rows * workgroup)), heads * Math.ceil(dim / vec / columns), batch],
+    groups: [Math.ceil(queries / (rows * threads)), heads * Math.ceil(dim / vec / columns / lanes), batch],
   })
   return { out, lse }
+}
+
+/** Queries and values of the head (in elements of vec) for one thread or quad: as many as its registers hold. */
+function chooseSplit(
+  target: KernelTarget,
+  queries: number,
+  dim: number,
+  vec: 1 | 4,
+): Pick<AttentionParameters, 'rows' | 'columns' | 'workgroup'> {
+  if (target.software && target.quads) {
+    const columns = Math.ceil(Math.min(dim, WIDEST / vec) / 4)
+    return { rows: queries > 4 && columns <= 2 ? 8 : 4, columns, workgroup: 'quad' }
+  }
+  const columns = dim <= WIDEST / vec ? dim : Math.ceil(64 / vec)
+  const room = target.software ? 64 : 24
+  const rows = columns * 4 <= room && queries > 3 ? 4 : columns * 2 <= room && queries > 1 ? 2 : 1
+  return { rows, columns, workgroup: target.software ? 4 : 64 }
 }

@@ -8,7 +8,7 @@ export interface ConvOptions extends EpilogueOptions {
   /** Zeros before the first row and column; those after the last follow from the output's size. Default: same size. */
   pad?: number
   /** Reads x enlarged so many times by nearest neighbour. Default 1. */
-  upsample?: number
+  upsample?: 1 | 2
   /** Zeros after the last row and column, where they differ from `pad` (diffusers' Downsample2D pads 0 and 1). */
   padEnd?: number
 }
@@ -23,6 +23,19 @@ export function conv2d(g: Recorder, x: Tensor, { weight, bias }: Affine, options
   const rows = batch * outHeight * outWidth
   const vec = channels % 4 === 0 ? 4 : 1
   const depth = (window * window * channels) / vec
-  const fields = [rows, out, depth, channels / vec, height, width, outHeight, outWidth, window, stride, pad, upsample]
+  const fields = [
+    rows,
+    out,
+    depth,
+    channels / vec,
+    height,
+    width,
+    outHeight,
+    outWidth,
+    window,
+    stride,
+    pad,
+    upsample - 1,
+  ]
   return recordMatmul(g, 'window', [x, weight], [batch, outHeight, outWidth, out], rows, vec, fields, bias, epilogue)
 }

@@ -44,7 +44,7 @@ export function linear(g: Recorder, x: Tensor, { weight, bias }: Affine, options
   return recordMatmul(g, 'matrix', [x, weight], shape, rows, vec, [rows, out, depth / vec], bias, options)
 }
 
-/** Records a matmul of either kind; `fields` are the loader's uniforms. */
+/** Records a matmul of either kind; `fields` are the loader's uniforms: rows, columns, depth, … */
 export function recordMatmul(
   g: Recorder,
   rowsKind: 'matrix' | 'window',
@@ -64,7 +64,7 @@ export function recordMatmul(
     gate: gate !== undefined,
     residual: residual !== undefined,
   }
-  const tile = chooseTile(g.device.target, rows, out)
+  const tile = chooseTile(g.device.target, rows, out, fields[2])
   const parameters = { rows: rowsKind, tile, vec, epilogue } as const
   const y = g.create(shape, 'f32', rowsKind === 'matrix' ? 'linear' : 'conv2d')
   const extras = [bias, multiply, gate?.of, residual].filter((t) => t !== undefined)
@@ -89,8 +89,9 @@ export function recordMatmul(
  * products there; on GPUs 64 threads of 8 x 8 keep enough workgroups in flight. Short or narrow outputs get smaller
  * tiles, so that no thread computes rows that nobody wants.
  */
-export function chooseTile(target: KernelTarget, rows: number, columns: number): TileShape {
-  const [tm, tn, lx, ly] = target.software ? [8, 16, 4, 2] : [8, 8, 8, 8]
+export function chooseTile(target: KernelTarget, rows: number, columns: number, depth: number): TileShape {
+  const quads = target.software && target.quads
+  const [tm, tn, lx, ly] = quads ? [16, 8, 4, 1] : target.software ? [8, 16, 4, 2] : [8, 8, 8, 8]
   const fit = (most: number, size: number) => {
     let tile = 1
     while (tile < most && tile < size) tile *= 2
@@ -103,5 +104,7 @@ export function chooseTile(target: KernelTarget, rows: number, columns: number):
     lx,
     ly: fit(ly, Math.ceil(rows / rowsATile)),
     rolled: target.software,
+    quads,
+    steps: target.software && depth % 2 === 0 ? 2 : 1,
   }
 }

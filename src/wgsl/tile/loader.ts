@@ -8,67 +8,60 @@ export interface Loader {
   readonly name: string
   /** Uniform fields, in order, before the epilogue's. The first three are always m, n, k. */
   readonly fields: readonly string[]
-  /** Code before the loops: constants of each row. */
+  /** Code before the loop over depth: constants of each row. */
   readonly rows: string
-  /** Opens the loops around depth; `tap` is the offset of this turn in a row of the right operand. */
-  readonly open: string
-  readonly close: string
-  /** Turns of the innermost loop. */
-  readonly depth: string
-  /** The value of row i at depth k. */
-  row(i: number): string
+  /** `let name =` the value of the i-th loaded row at depth `k`. */
+  row(i: number, name: string, k: string): string
+  /** Code between a depth and the next. */
+  readonly advance: string
 }
 
-const zero = (vec: 1 | 4): string => (vec === 4 ? 'vec4f()' : '0.0')
+/** How many rows a thread loads, and which row of the operand the i-th of them is. */
+export interface LoadedRows {
+  readonly count: number
+  at(i: number): string
+}
 
 /** Rows of a matrix [m, k]. Rows past the end read the last one; the epilogue drops them. */
-export const matrixRows = (tm: number): Loader => ({
+export const matrixRows = ({ count, at }: LoadedRows): Loader => ({
   name: 'rows',
   fields: ['m', 'n', 'k'],
-  rows: unroll(tm, (i) => `let row${i} = min(m0 + ${i}u, p.m - 1u) * p.k;`),
-  open: '{ let tap = 0u;',
-  close: '}',
-  depth: 'p.k',
-  row: (i) => `a[row${i} + k]`,
+  rows: unroll(count, (i) => `let row${i} = min(${at(i)}, p.m - 1u) * p.k;`),
+  row: (i, name, k) => `let ${name} = a[row${i} + ${k}];`,
+  advance: '',
 })
 
 /**
  * Rows are the pixels of a convolution's output; a row holds the input pixels under the window, channels last:
- * an implicit matmul. x [batch, height, width, channels]; `upsample` reads a picture enlarged by nearest
- * neighbour without making it.
+ * an implicit matmul. x [batch, height, width, channels]; enlarged 2^`enlarge` times by nearest neighbour without
+ * making the larger picture. One flat loop: nested ones over the window made a software driver compile for a minute.
  */
-export const windowRows = (tm: number, vec: 1 | 4): Loader => ({
+export const windowRows = ({ count, at }: LoadedRows, vec: 1 | 4): Loader => ({
   name: 'window',
-  fields: [
-    'm',
-    'n',
-    'k',
-    'channels',
-    'height',
-    'width',
-    'outHeight',
-    'outWidth',
-    'window',
-    'stride',
-    'pad',
-    'upsample',
-  ],
-  rows: unroll(
-    tm,
-    (i) => `let pixel${i} = min(m0 + ${i}u, p.m - 1u);
+  fields: ['m', 'n', 'k', 'channels', 'height', 'width', 'outHeight', 'outWidth', 'window', 'stride', 'pad', 'enlarge'],
+  rows: `
+let bottom = i32(p.height << p.enlarge);
+let right = i32(p.width << p.enlarge);
+var wx = 0; var wy = 0; var channel = 0u;
+${unroll(
+  count,
+  (i) => `let pixel${i} = min(${at(i)}, p.m - 1u);
 let left${i} = i32((pixel${i} % p.outWidth) * p.stride) - i32(p.pad);
 let top${i} = i32((pixel${i} / p.outWidth) % p.outHeight * p.stride) - i32(p.pad);
 let image${i} = pixel${i} / (p.outWidth * p.outHeight) * p.height;`,
-  ),
-  open: `for (var ky = 0u; ky < p.window; ky++) { for (var kx = 0u; kx < p.window; kx++) {
-let tap = (ky * p.window + kx) * p.channels;
-${unroll(
-  tm,
-  (i) => `let iy${i} = top${i} + i32(ky); let ix${i} = left${i} + i32(kx);
-let inside${i} = iy${i} >= 0 && ix${i} >= 0 && iy${i} < i32(p.height * p.upsample) && ix${i} < i32(p.width * p.upsample);
-let row${i} = select(0u, ((image${i} + u32(iy${i}) / p.upsample) * p.width + u32(ix${i}) / p.upsample) * p.channels, inside${i});`,
 )}`,
-  close: '} }',
-  depth: 'p.channels',
-  row: (i) => `select(${zero(vec)}, a[row${i} + k], inside${i})`,
+  row: (i, name) => `let ${name}y = top${i} + wy; let ${name}x = left${i} + wx;
+let ${name}inside = (${name}y >= 0) & (${name}x >= 0) & (${name}y < bottom) & (${name}x < right);
+let ${name}row = (image${i} + (u32(${name}y) >> p.enlarge)) * p.width;
+let ${name}at = (${name}row + (u32(${name}x) >> p.enlarge)) * p.channels + channel;
+let ${name} = select(${vec === 4 ? 'vec4f()' : '0.0'}, a[select(0u, ${name}at, ${name}inside)], ${name}inside);`,
+  advance: `{
+channel += 1u;
+let nextPixel = channel == p.channels;
+channel = select(channel, 0u, nextPixel);
+wx += i32(nextPixel);
+let nextRow = wx == i32(p.window);
+wx = select(wx, 0, nextRow);
+wy += i32(nextRow);
+}`,
 })
