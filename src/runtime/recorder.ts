@@ -92,6 +92,7 @@ export class Recorder {
 
   /** Releases all that was ever recorded and not released: after a run failed or was aborted. */
   reset(): void {
+    this.#abandon(this.#dispatches)
     this.#dispatches = []
     for (const scope of this.#scopes) for (const tensor of scope) this.release(tensor)
     this.#scopes = [new Set()]
@@ -103,9 +104,21 @@ export class Recorder {
     this.#dispatches = []
     if (dispatches.length === 0) return
     this.device.throwIfFailed()
-    await this.device.pipelines.prepare(dispatches.map((d) => d.kernel))
-    const places = await this.#place(dispatches)
+    const places = await this.#ready(dispatches)
     await this.device.checked(() => this.#encode(dispatches, places))
+  }
+
+  /**
+   * Records `body`, compiles its kernels and reserves its memory, and runs nothing: what would not fit fails here,
+   * before any work is done. Nothing else may be recorded.
+   */
+  async rehearse(body: () => Promise<unknown>): Promise<void> {
+    await this.scope(async () => {
+      await body()
+      const dispatches = this.#dispatches
+      this.#dispatches = []
+      await this.#ready(dispatches)
+    })
   }
 
   /** The tensor's values, after running what is recorded. */
@@ -114,6 +127,26 @@ export class Recorder {
     const { placement } = tensor
     if (!placement) throw new DitError('validation', `read of ${tensor.label || 'a tensor'} that holds nothing`)
     return new Float32Array(await this.device.download(placement.buffer, tensor.bytes))
+  }
+
+  /** Compiles and places what `dispatches` need. Where that fails, nothing of theirs stays behind. */
+  async #ready(dispatches: Dispatch[]): Promise<Placement[][]> {
+    try {
+      await this.device.pipelines.prepare(dispatches.map((d) => d.kernel))
+      return await this.#place(dispatches)
+    } catch (error) {
+      this.#abandon(dispatches)
+      throw error
+    }
+  }
+
+  /** Gives back what waited for its last use in `dispatches`, which will not run. */
+  #abandon(dispatches: readonly Dispatch[]): void {
+    for (const tensor of dispatches.flatMap((d) => [...d.inputs, ...d.outputs])) {
+      if (!tensor.released || !tensor.placement) continue
+      this.#arena.give(tensor.placement)
+      tensor.placement = undefined
+    }
   }
 
   /** Gives every tensor a buffer for its life: one list of placements, inputs then outputs, a dispatch. */

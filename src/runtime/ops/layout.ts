@@ -7,7 +7,8 @@ import type { UniformValue } from '../uniforms.ts'
 
 function move(
   g: Recorder,
-  name: 'patchify' | 'unpatchify' | 'transpose' | 'concat' | 'gather' | 'relativeBias',
+  name: string,
+  text: (workgroup: number) => string,
   inputs: Tensor[],
   shape: number[],
   uniforms: UniformValue[],
@@ -15,7 +16,7 @@ function move(
   const workgroup = flatWorkgroup(g.device.target)
   const y = g.create(shape, 'f32', name)
   g.record({
-    kernel: kernel(`${name}.w${workgroup}`, () => code[name](workgroup)),
+    kernel: kernel(`${name}.w${workgroup}`, () => text(workgroup)),
     inputs,
     outputs: [y],
     uniforms: [y.size, ...uniforms],
@@ -37,7 +38,7 @@ export interface PatchifyOptions {
 export const patchify = (g: Recorder, x: Tensor, { patch, batch, first, end }: PatchifyOptions): Tensor => {
   const [pictures, channels, height, width] = x.shape
   const shape = [batch, end - first, channels * patch * patch]
-  return move(g, 'patchify', [x], shape, [pictures, channels, height, width, patch, end - first, first])
+  return move(g, 'patchify', code.patchify, [x], shape, [pictures, channels, height, width, patch, end - first, first])
 }
 
 export interface UnpatchifyOptions {
@@ -53,6 +54,7 @@ export const unpatchify = (g: Recorder, x: Tensor, { patch, channels, height, wi
   move(
     g,
     'unpatchify',
+    code.unpatchify,
     [x],
     [x.dim(0), channels, height, width],
     [channels, x.dim(-1) / (patch * patch), height, width, patch],
@@ -61,23 +63,30 @@ export const unpatchify = (g: Recorder, x: Tensor, { patch, channels, height, wi
 /** x [batch, channels, height, width] → [batch, height, width, channels]. */
 export const channelsLast = (g: Recorder, x: Tensor): Tensor => {
   const [batch, channels, height, width] = x.shape
-  return move(g, 'transpose', [x], [batch, height, width, channels], [channels, height * width])
+  return move(g, 'transpose', code.transpose, [x], [batch, height, width, channels], [channels, height * width])
 }
 
 /** x [batch, height, width, channels] → [batch, channels, height, width]. */
 export const channelsFirst = (g: Recorder, x: Tensor): Tensor => {
   const [batch, height, width, channels] = x.shape
-  return move(g, 'transpose', [x], [batch, channels, height, width], [height * width, channels])
+  return move(g, 'transpose', code.transpose, [x], [batch, channels, height, width], [height * width, channels])
 }
 
 /** a and b cut into `rows` rows each, joined row by row: [rows, columns of a + columns of b]. */
 export const concat = (g: Recorder, a: Tensor, b: Tensor, rows: number): Tensor =>
-  move(g, 'concat', [a, b], [rows, (a.size + b.size) / rows], [a.size / rows, b.size / rows])
+  move(g, 'concat', code.concat, [a, b], [rows, (a.size + b.size) / rows], [a.size / rows, b.size / rows])
 
-/** table [rows, columns], ids [...] of u32 → [..., columns]. */
+/** Rows of a table: table [rows, ...], ids [...] of u32 → [...ids, ...]. */
 export const gather = (g: Recorder, table: Tensor, ids: Tensor): Tensor =>
-  move(g, 'gather', [table, ids], [...ids.shape, table.dim(1)], [table.dim(1)])
+  move(g, 'gather', code.gather, [table, ids], [...ids.shape, ...table.shape.slice(1)], [table.size / table.dim(0)])
 
 /** T5's bias [heads, queries, keys] of table [buckets, heads]; buckets of the distances 1 − queries … keys − 1. */
 export const relativeBias = (g: Recorder, table: Tensor, buckets: Tensor, queries: number, keys: number): Tensor =>
-  move(g, 'relativeBias', [table, buckets], [table.dim(1), queries, keys], [queries, keys, table.dim(1)])
+  move(
+    g,
+    'relativeBias',
+    code.relativeBias,
+    [table, buckets],
+    [table.dim(1), queries, keys],
+    [queries, keys, table.dim(1)],
+  )

@@ -92,17 +92,17 @@ export function recordMatmul(
 export function chooseTile(target: KernelTarget, rows: number, columns: number, depth: number): TileShape {
   const quads = target.software && target.quads
   const [tm, tn, lx, ly] = quads ? [16, 8, 4, 1] : target.software ? [8, 16, 4, 2] : [8, 8, 8, 8]
-  const fit = (most: number, size: number) => {
+  const fitted = (most: number, size: number) => {
     let tile = 1
     while (tile < most && tile < size) tile *= 2
     return tile
   }
-  const rowsATile = fit(tm, rows)
+  const rowsATile = fitted(tm, rows)
   return {
     tm: rowsATile,
-    tn: fit(tn, Math.ceil(columns / lx)),
+    tn: fitted(tn, Math.ceil(columns / lx)),
     lx,
-    ly: fit(ly, Math.ceil(rows / rowsATile)),
+    ly: fitted(ly, Math.ceil(rows / rowsATile)),
     rolled: target.software,
     quads,
     steps: target.software && depth % 2 === 0 ? 2 : 1,

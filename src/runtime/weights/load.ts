@@ -10,7 +10,7 @@ import { matchNames } from './match_names.ts'
 import type { Parameter, Parameters } from './parameters.ts'
 import { Weights } from './weights.ts'
 
-/** Bytes read at once. The host holds two such chunks at most, whatever the model's size. */
+/** Bytes read at once unless told otherwise. The host holds two such chunks at most, whatever the model's size. */
 const CHUNK = 16 * 2 ** 20
 const BYTES: Record<StoredType, number> = { F32: 4, F16: 2, BF16: 2 }
 
@@ -19,6 +19,8 @@ export interface LoadOptions {
   ignore?: RegExp[]
   onProgress?: (loadedBytes: number, totalBytes: number) => void
   signal?: AbortSignal
+  /** Bytes read at once, a multiple of 4. Default 16 MiB. */
+  chunkBytes?: number
 }
 
 /**
@@ -39,7 +41,9 @@ export async function loadWeights(
   let loaded = 0
   try {
     for (const [name, parameter] of parameters.all) {
-      tensors.set(name, await loadTensor(device, checkpoint, name, parameter))
+      const tensor = await allocate(device, name, parameter)
+      tensors.set(name, tensor)
+      await fill(device, checkpoint, tensor, parameter, options.chunkBytes ?? CHUNK)
       options.signal?.throwIfAborted()
       loaded += checkpoint.entry(name).tensor.bytes
       options.onProgress?.(loaded, total)
@@ -53,39 +57,43 @@ export async function loadWeights(
   }
 }
 
-async function loadTensor(
+/** Reads the stored values chunk by chunk into `tensor`. */
+async function fill(
   device: Device,
   checkpoint: Checkpoint,
-  name: string,
+  tensor: Tensor,
   { shape, layout }: Parameter,
-): Promise<Tensor> {
-  const { path, tensor: stored } = checkpoint.entry(name)
+  chunkBytes: number,
+): Promise<void> {
+  const { path, tensor: stored } = checkpoint.entry(tensor.label)
   const type = stored.dtype as StoredType
-  const tensor = new Tensor(layout === 'window' ? [shape[0], shape[2], shape[3], shape[1]] : shape, 'f32', name)
-  tensor.persistent = true
-  tensor.placement = await allocate(device, tensor)
   const workgroup = flatWorkgroup(device.target)
   const code = kernel(convertName(type, layout, workgroup), () => convert(type, layout, workgroup))
   await device.pipelines.prepare([code])
-  for (let at = 0; at < stored.bytes; at += CHUNK) {
-    const bytes = Math.min(CHUNK, stored.bytes - at)
+  for (let at = 0; at < stored.bytes; at += chunkBytes) {
+    const bytes = Math.min(chunkBytes, stored.bytes - at)
     const staging = device.gpu.createBuffer({
       size: Math.ceil(bytes / 4) * 4,
       usage: GPUBufferUsage.STORAGE,
       mappedAtCreation: true,
     })
-    await checkpoint.source.readInto(path, stored.begin + at, new Uint8Array(staging.getMappedRange(), 0, bytes))
-    staging.unmap()
-    const words = Math.ceil(bytes / 4)
-    const window = layout === 'window' ? shape[2] * shape[3] : 1
-    const uniforms = [words, bytes / BYTES[type], at / BYTES[type], shape[1] ?? 1, window]
-    await device.checked(() => dispatch(device, code, staging, tensor, uniforms, flatGroups(words, workgroup)))
-    staging.destroy()
+    try {
+      await checkpoint.source.readInto(path, stored.begin + at, new Uint8Array(staging.getMappedRange(), 0, bytes))
+      staging.unmap()
+      const words = Math.ceil(bytes / 4)
+      const window = layout === 'window' ? shape[2] * shape[3] : 1
+      const uniforms = [words, bytes / BYTES[type], at / BYTES[type], shape[1] ?? 1, window]
+      await device.checked(() => dispatch(device, code, staging, tensor, uniforms, flatGroups(words, workgroup)))
+    } finally {
+      staging.destroy()
+    }
   }
-  return tensor
 }
 
-async function allocate(device: Device, tensor: Tensor): Promise<{ buffer: GPUBuffer; bytes: number }> {
+/** The weight's place on the device, counted against --memory; its values are yet to come. */
+async function allocate(device: Device, name: string, { shape, layout }: Parameter): Promise<Tensor> {
+  const tensor = new Tensor(layout === 'window' ? [shape[0], shape[2], shape[3], shape[1]] : shape, 'f32', name)
+  tensor.persistent = true
   const limit = Math.min(device.gpu.limits.maxBufferSize, device.gpu.limits.maxStorageBufferBindingSize)
   if (tensor.bytes > limit) {
     throw new DitError(
@@ -106,7 +114,8 @@ async function allocate(device: Device, tensor: Tensor): Promise<{ buffer: GPUBu
     device.releaseWeights(tensor.bytes)
     throw new DitError('out-of-memory', `the device could not hold weight ${tensor.label}`, 'use a smaller model')
   }
-  return { buffer, bytes: tensor.bytes }
+  tensor.placement = { buffer, bytes: tensor.bytes }
+  return tensor
 }
 
 function dispatch(

@@ -1,0 +1,13 @@
+export {
+  DiffusionPipeline,
+  type FromPretrainedOptions,
+  type Pipeline,
+} from './pipelines/diffusion_pipeline.ts'
+export { DitImage } from './pipelines/image/image.ts'
+export type { PipelineOptions, PipelineOutput, StepInfo } from './pipelines/options.ts'
+export type { PixArtOptions } from './pipelines/pixart.ts'
+export { Device, type DeviceOptions } from './runtime/device.ts'
+export { DitError, type DitErrorKind } from './runtime/errors.ts'
+export { type GpuPlatform, openPlatform, type PlatformOptions } from './runtime/platform/platform.ts'
+export { memorySource } from './runtime/weights/memory_source.ts'
+export type { Source } from './runtime/weights/source.ts'

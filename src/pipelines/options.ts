@@ -1,0 +1,92 @@
+import { DitError } from '../runtime/errors.ts'
+import type { DitImage } from './image/image.ts'
+
+/** What a caller hears after each denoising step. */
+export interface StepInfo {
+  /** Steps done, from 1. */
+  readonly step: number
+  readonly steps: number
+  readonly timestep: number
+  /** The latents after this step, [pictures, channels, height, width]; reading them costs a copy from the device. */
+  latents(): Promise<Float32Array>
+  /** Small pictures of the state (one pixel a latent), from the model's linear latent → RGB map; none without one. */
+  preview(): Promise<DitImage[]>
+}
+
+/** Call options of pipelines, as in diffusers, in camelCase. */
+export interface PipelineOptions {
+  /** Pixels; default: the model's native size. */
+  height?: number
+  width?: number
+  /** Default 20. */
+  numInferenceSteps?: number
+  /** Above 1 guides away from the negative prompt. Default: the pipeline's. */
+  guidanceScale?: number
+  /** One for all prompts, or one for each. */
+  negativePrompt?: string | string[]
+  numImagesPerPrompt?: number
+  /** One for all pictures, as torch.Generator().manual_seed, or one for each. Default: drawn at random, and reported. */
+  seed?: number | readonly number[]
+  /** Whose numbers a seed gives: torch's CPU generator, the same in every runtime. */
+  generator?: 'cpu'
+  /** Initial noise [pictures, channels, height / scale, width / scale] of unit variance, instead of a seed. */
+  latents?: Float32Array
+  /** Text tokens at most; default: the pipeline's, or what the tokenizer says if that is less. */
+  maxSequenceLength?: number
+  /** 'latent' leaves the autoencoder out. Default 'pil'. */
+  outputType?: 'pil' | 'latent'
+  onStep?: (info: StepInfo) => void | Promise<void>
+  signal?: AbortSignal
+}
+
+export interface PipelineOutput {
+  /** In the order of the prompts; empty with outputType 'latent'. */
+  readonly images: DitImage[]
+  /** The final latents, [pictures, channels, height / scale, width / scale]. */
+  readonly latents: { readonly data: Float32Array; readonly shape: number[] }
+  /** What the caller should know: truncated prompts, sizes that were changed. */
+  readonly warnings: string[]
+  /** The seed or seeds that the noise came from; undefined where latents were given. */
+  readonly seed: number | readonly number[] | undefined
+}
+
+const shown = (value: unknown): string => (typeof value === 'string' ? JSON.stringify(value) : String(value))
+
+export function checkInteger(name: string, value: unknown, least: number, most: number): number {
+  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value as number
+  throw new DitError('bad-argument', `${name} is ${shown(value)}, expected a whole number from ${least} to ${most}`)
+}
+
+export function checkNumber(name: string, value: unknown, least: number, most: number): number {
+  if (typeof value === 'number' && value >= least && value <= most) return value
+  throw new DitError('bad-argument', `${name} is ${shown(value)}, expected a number from ${least} to ${most}`)
+}
+
+/** A side in pixels that `multiple` divides. */
+export function checkSide(name: string, value: unknown, multiple: number): number {
+  const side = checkInteger(name, value, 1, 65_536)
+  if (side % multiple === 0) return side
+  const below = Math.floor(side / multiple) * multiple
+  const near = below > 0 ? `${below} and ${below + multiple}` : `${multiple}`
+  throw new DitError(
+    'bad-argument',
+    `${name} is ${side}, which ${multiple} does not divide: the nearest allowed ${below > 0 ? 'are' : 'is'} ${near}`,
+  )
+}
+
+/** One text for each prompt, from none, one or one for each. */
+export function perPrompt(name: string, given: string | string[] | undefined, prompts: number): string[] {
+  if (given === undefined) return Array(prompts).fill('')
+  if (typeof given === 'string') return Array(prompts).fill(given)
+  if (!Array.isArray(given) || given.some((text) => typeof text !== 'string')) {
+    throw new DitError('bad-argument', `${name} is ${shown(given)}, expected a text or a list of texts`)
+  }
+  if (given.length === 1) return Array(prompts).fill(given[0])
+  if (given.length === 0) return Array(prompts).fill('')
+  if (given.length === prompts) return given
+  throw new DitError(
+    'bad-argument',
+    `${name} has ${given.length} texts for ${prompts} prompts`,
+    'Give none, one, or one for each.',
+  )
+}

@@ -1,0 +1,306 @@
+import { decode } from '../models/autoencoder_kl/decode.ts'
+import type { Component } from '../models/component.ts'
+import { encodeText, pixartTransformer } from '../models/pixart/transformer.ts'
+import type { TextTokenizer } from '../models/tokenizers/text_tokenizer.ts'
+import type { Device } from '../runtime/device.ts'
+import { DitError } from '../runtime/errors.ts'
+import { onOneDevice } from '../runtime/execution.ts'
+import { combine, gather, guide, unpatchify } from '../runtime/ops/index.ts'
+import { Recorder } from '../runtime/recorder.ts'
+import type { Tensor } from '../runtime/tensor.ts'
+import { createScheduler } from '../schedulers/index.ts'
+import type { Scheduler } from '../schedulers/scheduler.ts'
+import { denoise, recordStep, throwIfAborted } from './denoise.ts'
+import { DitImage } from './image/image.ts'
+import { resizeAndCrop } from './image/resize.ts'
+import { initialNoise } from './noise.ts'
+import {
+  checkInteger,
+  checkNumber,
+  checkSide,
+  type PipelineOptions,
+  type PipelineOutput,
+  perPrompt,
+} from './options.ts'
+import { type PreviewMap, previews } from './preview.ts'
+import { hasResolutionBins, resolutionBin } from './resolution_bins.ts'
+import { encodeWithT5, joinBatches, type TokenBatch, tokenize, trimPadding } from './text.ts'
+
+export interface PixArtComponents {
+  readonly device: Device
+  readonly tokenizer: TextTokenizer
+  readonly textEncoder: Component<'T5EncoderModel'>
+  readonly transformer: Component<'PixArtTransformer2DModel'>
+  readonly vae: Component<'AutoencoderKL'>
+  /** scheduler_config.json. */
+  readonly schedulerConfig: unknown
+  readonly preview?: PreviewMap
+  /** The most text tokens that the class takes: 300 (Σ), 120 (α). */
+  readonly textLength: number
+}
+
+export interface PixArtOptions extends PipelineOptions {
+  /** Draw at the nearest trained size and resize. Default: where diffusers has a table for the model. */
+  useResolutionBinning?: boolean
+}
+
+/** PixArtSigmaPipeline and PixArtAlphaPipeline of diffusers. */
+export class PixArtPipeline {
+  readonly components: PixArtComponents
+  readonly #recorder: Recorder
+  #busy: Promise<unknown> = Promise.resolve()
+
+  constructor(components: PixArtComponents) {
+    this.components = components
+    this.#recorder = new Recorder(components.device)
+  }
+
+  /** Draws pictures. Calls that overlap wait for each other. */
+  run(prompt: string | string[], options: PixArtOptions = {}): Promise<PipelineOutput> {
+    const run = this.#busy.then(async () => {
+      const g = this.#recorder
+      try {
+        return await new PixArtRun(this.components, g, prompt, options).draw()
+      } finally {
+        g.reset()
+      }
+    })
+    this.#busy = run.catch(() => {})
+    return run
+  }
+
+  /** Frees the weights. */
+  dispose(): void {
+    for (const component of [this.components.textEncoder, this.components.transformer, this.components.vae]) {
+      component.weights.free()
+    }
+    this.components.device.arena.trim()
+  }
+}
+
+/** One call: its checked options and what follows from them. */
+class PixArtRun {
+  readonly #c: PixArtComponents
+  readonly #g: Recorder
+  readonly #options: PixArtOptions
+  readonly #prompts: string[]
+  readonly #negatives: string[]
+  readonly #height: number
+  readonly #width: number
+  readonly #outHeight: number
+  readonly #outWidth: number
+  readonly #guidance: number
+  readonly #imagesPerPrompt: number
+  readonly #scheduler: Scheduler
+  readonly #textLength: number
+  readonly #warnings: string[] = []
+
+  constructor(c: PixArtComponents, g: Recorder, prompt: string | string[], options: PixArtOptions) {
+    this.#c = c
+    this.#g = g
+    this.#options = options
+    this.#prompts = typeof prompt === 'string' ? [prompt] : prompt
+    if (
+      !Array.isArray(this.#prompts) ||
+      this.#prompts.length === 0 ||
+      this.#prompts.some((p) => typeof p !== 'string')
+    ) {
+      throw new DitError('bad-argument', 'a prompt is needed: a text, or a list of texts')
+    }
+    this.#negatives = perPrompt('negativePrompt', options.negativePrompt, this.#prompts.length)
+    this.#imagesPerPrompt = checkInteger('numImagesPerPrompt', options.numImagesPerPrompt ?? 1, 1, 1024)
+    this.#guidance = checkNumber('guidanceScale', options.guidanceScale ?? 4.5, 0, 1000)
+    const { config } = c.transformer
+    const multiple = c.vae.config.scale * config.patch
+    const native = config.sampleSize * c.vae.config.scale
+    this.#outHeight = options.height ?? native
+    this.#outWidth = options.width ?? native
+    const binned = options.useResolutionBinning ?? hasResolutionBins(config.sampleSize)
+    if (binned && !hasResolutionBins(config.sampleSize)) {
+      throw new DitError('bad-argument', `useResolutionBinning: there is no table for sample_size ${config.sampleSize}`)
+    }
+    if (binned) {
+      checkInteger('height', this.#outHeight, 1, 65_536)
+      checkInteger('width', this.#outWidth, 1, 65_536)
+      ;[this.#height, this.#width] = resolutionBin(config.sampleSize, this.#outHeight, this.#outWidth)
+    } else {
+      this.#height = checkSide('height', this.#outHeight, multiple)
+      this.#width = checkSide('width', this.#outWidth, multiple)
+    }
+    this.#textLength = checkInteger(
+      'maxSequenceLength',
+      options.maxSequenceLength ?? Math.min(c.textLength, c.tokenizer.modelMaxLength),
+      1,
+      4096,
+    )
+    this.#scheduler = createScheduler(c.schedulerConfig)
+    this.#scheduler.setTimesteps(options.numInferenceSteps ?? 20)
+  }
+
+  async draw(): Promise<PipelineOutput> {
+    const g = this.#g
+    const { signal, outputType = 'pil' } = this.#options
+    const { noise, seed } = initialNoise(this.#latentShape, this.#options)
+    const tokens = this.#tokens()
+    await this.#rehearse(tokens)
+    throwIfAborted(signal)
+
+    const text = await g.scope(() => this.#encodeText(tokens))
+    const scaled = noise.map((v) => v * this.#scheduler.initNoiseSigma)
+    const latents = await denoise(g, {
+      predict: (x, timestep) => this.#predict(x, timestep, text),
+      latents: g.upload(scaled, this.#latentShape, 'latents'),
+      scheduler: this.#scheduler,
+      signal,
+      onStep: (step, timestep, state) => this.#onStep(step, timestep, state),
+    })
+    const data = await g.read(latents)
+    if (!data.every(Number.isFinite)) {
+      throw new DitError(
+        'validation',
+        'the latents came out as not-a-number: there is no picture to show',
+        'Check the weights with `webdit verify`, and try guidance nearer to 4.5.',
+      )
+    }
+    const images = outputType === 'latent' ? [] : await this.#decode(data)
+    return { images, latents: { data, shape: this.#latentShape }, warnings: this.#warnings, seed }
+  }
+
+  get #pictures(): number {
+    return this.#prompts.length * this.#imagesPerPrompt
+  }
+
+  /** Pictures, and as many without the prompt where there is guidance. */
+  get #batch(): number {
+    return this.#pictures * (this.#guidance > 1 ? 2 : 1)
+  }
+
+  get #latentShape(): number[] {
+    const { scale } = this.#c.vae.config
+    return [this.#pictures, this.#c.transformer.config.inChannels, this.#height / scale, this.#width / scale]
+  }
+
+  /** Tokens of every different text once, and which of them each batch entry has. */
+  #tokens(): { tokens: TokenBatch; rows: Uint32Array } {
+    const clean = (texts: string[]) => texts.map((text) => text.toLowerCase().trim())
+    const prompts = clean(this.#prompts)
+    const negatives = this.#guidance > 1 ? clean(this.#negatives) : []
+    const { tokenizer } = this.#c
+    const unique = (texts: string[]) => [...new Set(texts)]
+    const [promptTexts, negativeTexts] = [unique(prompts), unique(negatives)]
+    let tokens = tokenize(tokenizer, promptTexts, this.#textLength, 'prompt')
+    if (negativeTexts.length > 0) {
+      tokens = joinBatches(tokenize(tokenizer, negativeTexts, this.#textLength, 'negative prompt'), tokens)
+    }
+    this.#warnings.push(...tokens.warnings)
+    const rows = [
+      ...negatives.map((text) => negativeTexts.indexOf(text)),
+      ...prompts.map((text) => negativeTexts.length + promptTexts.indexOf(text)),
+    ]
+    return {
+      tokens: trimPadding(tokens),
+      rows: Uint32Array.from(rows.flatMap((row) => Array<number>(this.#imagesPerPrompt).fill(row))),
+    }
+  }
+
+  async #encodeText({ tokens, rows }: { tokens: TokenBatch; rows: Uint32Array }) {
+    const g = this.#g
+    const { transformer } = this.#c
+    const unique = await encodeWithT5(g, this.#c.textEncoder, tokens)
+    const captions = gather(g, unique, g.upload(rows, [rows.length], 'rows'))
+    const bias = Float32Array.from({ length: rows.length * tokens.length }, (_, i) => {
+      const row = rows[Math.floor(i / tokens.length)]
+      return tokens.mask[row * tokens.length + (i % tokens.length)] ? 0 : -10_000
+    })
+    const mask = g.upload(bias, [rows.length, tokens.length], 'caption mask')
+    return encodeText(g, transformer.weights, captions, mask, { first: 0, end: transformer.config.layers })
+  }
+
+  /** Noise prediction for latents [pictures, …], guided. */
+  async #predict(latents: Tensor, timestep: number, text: Awaited<ReturnType<typeof encodeText>>): Promise<Tensor> {
+    const g = this.#g
+    const { config, weights } = this.#c.transformer
+    const [, channels, height, width] = latents.shape
+    const batch = this.#batch
+    const patches = await pixartTransformer(
+      g,
+      config,
+      weights,
+      {
+        latents,
+        timesteps: Array(batch).fill(timestep),
+        text,
+        conditions: {
+          resolution: Array(batch).fill([this.#height, this.#width]).flat(),
+          aspectRatio: Array(batch).fill(this.#height / this.#width),
+        },
+      },
+      onOneDevice(config.layers, (height * width) / config.patch ** 2),
+    )
+    // The learned variances, where the model has them, are of no use to the scheduler.
+    const output = unpatchify(g, patches, { patch: config.patch, channels, height, width })
+    return this.#guidance > 1 ? guide(g, output, this.#guidance) : output
+  }
+
+  /** Compiles all kernels side by side, and fails now if the sizes do not fit the device. */
+  async #rehearse(tokens: { tokens: TokenBatch; rows: Uint32Array }): Promise<void> {
+    const g = this.#g
+    const { arena } = this.#c.device
+    const zeros = (shape: number[]) => g.upload(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape)
+    if (this.#options.outputType !== 'latent') {
+      await g.rehearse(() => this.#decodeOne(zeros([1, ...this.#latentShape.slice(1)])))
+      // The autoencoder's buffers are of other sizes, and needed last.
+      arena.trim()
+    }
+    await g.rehearse(async () => {
+      const text = await this.#encodeText(tokens)
+      const state = { latents: zeros(this.#latentShape), history: [] }
+      await recordStep(g, state, this.#scheduler, 0, (x, timestep) => this.#predict(x, timestep, text))
+    })
+  }
+
+  #decodeOne(latents: Tensor): Promise<Tensor> {
+    const g = this.#g
+    const { config, weights } = this.#c.vae
+    const z = combine(g, [
+      [latents, 1 / config.scalingFactor],
+      [g.upload(new Float32Array([config.shiftFactor]), [1], 'shift'), 1],
+    ])
+    return decode(g, config, weights, z)
+  }
+
+  /** Pictures one by one: the autoencoder needs more memory a picture than all else. */
+  async #decode(latents: Float32Array): Promise<DitImage[]> {
+    const g = this.#g
+    g.device.arena.trim()
+    const shape = [1, ...this.#latentShape.slice(1)]
+    const size = latents.length / this.#pictures
+    const images: DitImage[] = []
+    for (let i = 0; i < this.#pictures; i++) {
+      throwIfAborted(this.#options.signal)
+      const picture = latents.subarray(i * size, (i + 1) * size)
+      const decoded = await g.scope(() => this.#decodeOne(g.upload(picture, shape, 'latents')))
+      const chw = resizeAndCrop(
+        await g.read(decoded),
+        [decoded.dim(1), this.#height, this.#width],
+        this.#outHeight,
+        this.#outWidth,
+      )
+      g.release(decoded)
+      images.push(DitImage.fromFloat(chw as Float32Array<ArrayBuffer>, this.#outHeight, this.#outWidth))
+    }
+    return images
+  }
+
+  async #onStep(step: number, timestep: number, state: Tensor): Promise<void> {
+    const read = () => this.#g.read(state)
+    const { preview } = this.#c
+    await this.#options.onStep?.({
+      step,
+      steps: this.#scheduler.timesteps.length,
+      timestep,
+      latents: read,
+      preview: async () => (preview ? previews(preview, await read(), this.#latentShape) : []),
+    })
+  }
+}
