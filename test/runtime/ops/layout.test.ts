@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import {
   channelsFirst,
   channelsLast,
+  concat,
   gather,
   patchify,
   relativeBias,
@@ -80,6 +81,17 @@ describe('channel order', () => {
     const data = Float32Array.from(last)
     const y = await compute({ x: { data, shape: [batch, height, width, channels] } }, (g, t) => channelsFirst(g, t.x))
     expect([...y]).toEqual([...first])
+  })
+})
+
+describe('concat', () => {
+  it('joins rows of different widths', async () => {
+    const [a, b] = [random(2 * 3 * 5), random(6 * 2)]
+    const y = await compute({ a: { data: a, shape: [2, 3, 5] }, b: { data: b, shape: [6, 2] } }, (g, t) =>
+      concat(g, t.a, t.b, 6),
+    )
+    const expected = Array.from({ length: 6 }, (_, r) => [...a.slice(r * 5, r * 5 + 5), ...b.slice(r * 2, r * 2 + 2)])
+    expect([...y]).toEqual(expected.flat())
   })
 })
 
