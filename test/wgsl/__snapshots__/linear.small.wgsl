@@ -1,0 +1,50 @@
+struct Params { m: u32, n: u32, k: u32, rowsPerBatch: u32, gateOffset: u32, gateStride: u32, residualRows: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> a: array<vec4f>;
+@group(0) @binding(2) var<storage, read> b: array<vec4f>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read> multiply: array<f32>;
+@group(0) @binding(5) var<storage, read> gate: array<f32>;
+@group(0) @binding(6) var<storage, read> residual: array<f32>;
+@group(0) @binding(7) var<storage, read_write> y: array<f32>;
+fn act(x: f32) -> f32 { return x / (1.0 + exp(-1.5957691216057308 * (x + 0.044715 * x * x * x))); }
+@compute @workgroup_size(4, 1) fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) workgroup: vec3u) {
+let m0 = (workgroup.y * 1u + local.y) * 2u;
+let n0 = workgroup.x * 8u + local.x;
+let row0 = min(m0 + 0u, p.m - 1u) * p.k;
+let row1 = min(m0 + 1u, p.m - 1u) * p.k;
+let column0 = min(n0 + 0u, p.n - 1u) * p.k;
+let column1 = min(n0 + 4u, p.n - 1u) * p.k;
+var c0_0 = 0.0;
+var c0_1 = 0.0;
+var c1_0 = 0.0;
+var c1_1 = 0.0;
+for (var k = 0u; k < p.k; k += 1u) {
+let a0_0 = a[row0 + k];
+let a1_0 = a[row1 + k];
+{ let b0 = b[column0 + k];
+c0_0 += a0_0.x * b0.x + a0_0.y * b0.y + a0_0.z * b0.z + a0_0.w * b0.w;
+c1_0 += a1_0.x * b0.x + a1_0.y * b0.y + a1_0.z * b0.z + a1_0.w * b0.w; }
+{ let b0 = b[column1 + k];
+c0_1 += a0_0.x * b0.x + a0_0.y * b0.y + a0_0.z * b0.z + a0_0.w * b0.w;
+c1_1 += a1_0.x * b0.x + a1_0.y * b0.y + a1_0.z * b0.z + a1_0.w * b0.w; }
+}
+{
+let m = m0 + 0u;
+if (m < p.m) {
+let gateAt = (m / p.rowsPerBatch) * p.gateStride + p.gateOffset;
+let residualAt = (m % p.residualRows) * p.n;
+{ let n = n0 + 0u * 4u; if (n < p.n) { y[m * p.n + n] = act((c0_0 + bias[n])) * multiply[m * p.n + n] * gate[gateAt + n] + residual[residualAt + n]; } }
+{ let n = n0 + 1u * 4u; if (n < p.n) { y[m * p.n + n] = act((c0_1 + bias[n])) * multiply[m * p.n + n] * gate[gateAt + n] + residual[residualAt + n]; } }
+}
+}
+{
+let m = m0 + 1u;
+if (m < p.m) {
+let gateAt = (m / p.rowsPerBatch) * p.gateStride + p.gateOffset;
+let residualAt = (m % p.residualRows) * p.n;
+{ let n = n0 + 0u * 4u; if (n < p.n) { y[m * p.n + n] = act((c1_0 + bias[n])) * multiply[m * p.n + n] * gate[gateAt + n] + residual[residualAt + n]; } }
+{ let n = n0 + 1u * 4u; if (n < p.n) { y[m * p.n + n] = act((c1_1 + bias[n])) * multiply[m * p.n + n] * gate[gateAt + n] + residual[residualAt + n]; } }
+}
+}
+}
