@@ -1,0 +1,89 @@
+import type { Device } from '../runtime/device.ts'
+
+/** One flag. Its name is xDiT's, with underscores; people may type dashes as well. */
+export interface OptionSpec {
+  /** Without the leading dashes: 'num_inference_steps'. */
+  readonly name: string
+  /**
+   * What follows it: nothing, one text, texts up to the next flag, a number, or a size of memory ('8GiB', read as bytes).
+   * The flag may be repeated if it takes texts; else the last one counts.
+   */
+  readonly type: 'flag' | 'text' | 'texts' | 'integer' | 'number' | 'bytes'
+  /** What the value is called in the help: 'FOLDER'. */
+  readonly value?: string
+  /** One line for the help, with the default and the unit. */
+  readonly help: string
+}
+
+/** A command line, read by its command's options. Names are those of the specs. */
+export interface ParsedArgs {
+  /** What stands before any flag, or after a flag that takes one value or none. */
+  readonly positionals: readonly string[]
+  has(name: string): boolean
+  text(name: string): string | undefined
+  /** Empty where the flag is not given. */
+  texts(name: string): string[]
+  /** A number, or bytes. */
+  number(name: string): number | undefined
+}
+
+/** What a command has of the world around it, so that tests can stand in for it. */
+export interface CliIo {
+  /** A line of the result, on stdout. */
+  print(line: string): void
+  /** A line about the run (the device, warnings, errors), on stderr. */
+  note(line: string): void
+  /** Replaces the last status on a terminal; elsewhere it says nothing. An empty one clears it. */
+  status(text: string): void
+  /** Whether stderr is a terminal: then `status` shows. */
+  readonly terminal: boolean
+  /** Fires at Ctrl-C. */
+  readonly signal: AbortSignal
+  /** Opens the device and notes which it is, and notices such as the fallback to software. */
+  openDevice(choice: DeviceChoice): Promise<OpenedDevice>
+}
+
+export interface DeviceChoice {
+  /** Bytes that weights and activations may take; default: 75% of the free host memory if the device is software. */
+  readonly memory?: number
+  /** Part of the adapter's name (Node). */
+  readonly adapter?: string
+}
+
+export interface OpenedDevice {
+  readonly device: Device
+  /** Lets go of the device; a live one keeps Node running. */
+  close(): void
+}
+
+export interface Command {
+  readonly name: string
+  /** For the list of commands, in a line. */
+  readonly summary: string
+  /** What stands behind the name in "usage: webdit NAME …". */
+  readonly usage: string
+  /** What one wants to know first, and examples: below the usage line. */
+  readonly description: string
+  readonly options: readonly OptionSpec[]
+  /** Whether arguments without a flag are taken. */
+  readonly positionals?: boolean
+  /** Whether it computes: the process may be started again for a software Vulkan before `run`. */
+  readonly needsDevice: boolean
+  /**
+   * Does it, and returns the exit code. A DitError that it throws is printed in a line or two, with exit code 1;
+   * a UsageError with exit code 2.
+   */
+  run(args: ParsedArgs, io: CliIo): Promise<number>
+}
+
+/** The command line itself is wrong: exit code 2. */
+export class UsageError extends Error {
+  override name = 'UsageError'
+  /** What to do instead. */
+  readonly hint: string | undefined
+
+  constructor(message: string, hint?: string) {
+    super(message)
+    this.hint = hint
+  }
+}
