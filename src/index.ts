@@ -6,6 +6,7 @@ export {
 export { DitImage } from './pipelines/image/image.ts'
 export type { PipelineOptions, PipelineOutput, StepInfo } from './pipelines/options.ts'
 export type { PixArtOptions } from './pipelines/pixart.ts'
+export { type Rank, startRank } from './pipelines/start_rank.ts'
 export { Device, type DeviceOptions } from './runtime/device.ts'
 export { DitError, type DitErrorKind } from './runtime/errors.ts'
 export { type GpuPlatform, openPlatform, type PlatformOptions } from './runtime/platform/platform.ts'

@@ -11,8 +11,8 @@ export interface DenoiseOptions {
   latents: Tensor
   scheduler: Scheduler
   signal?: AbortSignal
-  /** Called when a step has run on the device. */
-  onStep?: (step: number, timestep: number, latents: Tensor) => void | Promise<void>
+  /** Called when a step has run on the device; the state's newest denoised prediction is history[0]. */
+  onStep?: (step: number, timestep: number, state: SolverState) => void | Promise<void>
 }
 
 /** The loop that all pipelines share: predict, step, once for each timestep. The final latents belong to the caller. */
@@ -30,7 +30,7 @@ export async function denoise(g: Recorder, options: DenoiseOptions): Promise<Ten
     await g.flush()
     await g.device.gpu.queue.onSubmittedWorkDone()
     g.device.throwIfFailed()
-    await onStep?.(i + 1, scheduler.timesteps[i], state.latents)
+    await onStep?.(i + 1, scheduler.timesteps[i], state)
   }
   for (const tensor of state.history) g.release(tensor)
   return state.latents

@@ -9,7 +9,7 @@ export interface StepInfo {
   readonly timestep: number
   /** The latents after this step, [pictures, channels, height, width]; reading them costs a copy from the device. */
   latents(): Promise<Float32Array>
-  /** Small pictures of the state (one pixel a latent), from the model's linear latent → RGB map; none without one. */
+  /** Small pictures (one pixel a latent) of what is forming, by the model's linear latent → RGB map; none without one. */
   preview(): Promise<DitImage[]>
 }
 

@@ -10,7 +10,7 @@ import { Recorder } from '../runtime/recorder.ts'
 import type { Tensor } from '../runtime/tensor.ts'
 import { createScheduler } from '../schedulers/index.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
-import { denoise, recordStep, throwIfAborted } from './denoise.ts'
+import { denoise, recordStep, type SolverState, throwIfAborted } from './denoise.ts'
 import { DitImage } from './image/image.ts'
 import { resizeAndCrop } from './image/resize.ts'
 import { initialNoise } from './noise.ts'
@@ -292,15 +292,15 @@ class PixArtRun {
     return images
   }
 
-  async #onStep(step: number, timestep: number, state: Tensor): Promise<void> {
-    const read = () => this.#g.read(state)
+  async #onStep(step: number, timestep: number, state: SolverState): Promise<void> {
     const { preview } = this.#c
     await this.#options.onStep?.({
       step,
       steps: this.#scheduler.timesteps.length,
       timestep,
-      latents: read,
-      preview: async () => (preview ? previews(preview, await read(), this.#latentShape) : []),
+      latents: () => this.#g.read(state.latents),
+      // What the model takes the picture for: clear long before the noise is gone.
+      preview: async () => (preview ? previews(preview, await this.#g.read(state.history[0]), this.#latentShape) : []),
     })
   }
 }

@@ -1,0 +1,20 @@
+import { parentPort, Worker } from 'node:worker_threads'
+import type { Endpoint } from 'comlink'
+import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs'
+import { DitError } from '../runtime/errors.ts'
+
+/** The way from a worker thread to the thread that started it. */
+export function parentEndpoint(): Endpoint {
+  if (!parentPort) throw new DitError('bad-argument', 'rank.js runs in a worker, not as a program')
+  return nodeEndpoint(parentPort)
+}
+
+/** Starts a worker thread; `failed` settles if it dies. */
+export function startThread(url: URL): { endpoint: Endpoint; failed: Promise<never>; terminate(): void } {
+  const worker = new Worker(url)
+  const failed = new Promise<never>((_, reject) => {
+    worker.on('error', reject)
+    worker.on('exit', (code) => reject(new DitError('device-lost', `the rank's worker ended with code ${code}`)))
+  })
+  return { endpoint: nodeEndpoint(worker), failed, terminate: () => void worker.terminate() }
+}

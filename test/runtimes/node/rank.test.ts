@@ -1,0 +1,68 @@
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Rank, startRank } from '../../../src/pipelines/start_rank.ts'
+import { GOLDEN, loadGolden } from '../../support/golden_io.ts'
+import { relativeL2 } from '../../support/numbers.ts'
+
+// The built worker: Node 20 runs no TypeScript.
+const worker = new URL('../../../dist/rank.js', import.meta.url)
+const model = `${GOLDEN}pipeline_pixart_sigma`
+
+describe('a rank in a worker thread', () => {
+  let rank: Rank
+  beforeAll(async () => {
+    rank = await startRank(model, { worker })
+  })
+  afterAll(() => rank.close())
+
+  it('draws what diffusers draws, and tells of each step', async () => {
+    const io = loadGolden('pipeline_pixart_sigma')
+    const steps: number[] = []
+    const { latents, images } = await rank.run(
+      ['a photo of a small cat sleeping on a red sofa', 'An astronaut riding a horse, highly detailed!'],
+      {
+        negativePrompt: 'low quality',
+        height: 80,
+        width: 112,
+        numInferenceSteps: 5,
+        maxSequenceLength: 100,
+        latents: io['input.latents'].data as Float32Array,
+        onStep: ({ step }) => steps.push(step),
+      },
+    )
+    expect(relativeL2(latents.data, io['output.latents'].data as Float32Array)).toBeLessThan(1e-3)
+    expect(images.map(({ width, height, data }) => [width, height, data.length])).toEqual(
+      Array(2).fill([112, 80, 112 * 80 * 3]),
+    )
+    expect(steps).toEqual([1, 2, 3, 4, 5])
+  })
+
+  it('passes errors on whole, and goes on', async () => {
+    await expect(rank.run('a cat', { height: 81 })).rejects.toMatchObject({
+      kind: 'bad-argument',
+      message: expect.stringContaining('nearest allowed are 80 and 96'),
+    })
+    const { latents } = await rank.run('a cat', { height: 80, width: 80, numInferenceSteps: 1, outputType: 'latent' })
+    expect(latents.shape).toEqual([1, 4, 10, 10])
+  })
+
+  it('stops when told to', async () => {
+    const stop = new AbortController()
+    const run = rank.run('a cat', {
+      height: 80,
+      width: 80,
+      numInferenceSteps: 50,
+      signal: stop.signal,
+      onStep: () => stop.abort(),
+    })
+    await expect(run).rejects.toMatchObject({ kind: 'aborted' })
+  })
+
+  it('says what is wrong with a folder', async () => {
+    const missing = startRank(fileURLToPath(new URL('./', import.meta.url)), { worker })
+    await expect(missing).rejects.toMatchObject({
+      kind: 'not-found',
+      message: expect.stringContaining('model_index.json'),
+    })
+  })
+})
