@@ -64,7 +64,7 @@ export function recordMatmul(
     gate: gate !== undefined,
     residual: residual !== undefined,
   }
-  const tile = chooseTile(g.device.target, rows, out, fields[2])
+  const tile = chooseTile(g.device.target, rows, out)
   const parameters = { rows: rowsKind, tile, vec, epilogue } as const
   const y = g.create(shape, 'f32', rowsKind === 'matrix' ? 'linear' : 'conv2d')
   const extras = [bias, multiply, gate?.of, residual].filter((t) => t !== undefined)
@@ -89,9 +89,9 @@ export function recordMatmul(
  * products there; on GPUs 64 threads of 8 x 8 keep enough workgroups in flight. Short or narrow outputs get smaller
  * tiles, so that no thread computes rows that nobody wants.
  */
-export function chooseTile(target: KernelTarget, rows: number, columns: number, depth: number): TileShape {
+export function chooseTile(target: KernelTarget, rows: number, columns: number): TileShape {
   const quads = target.software && target.quads
-  const [tm, tn, lx, ly] = quads ? [16, 8, 4, 1] : target.software ? [8, 16, 4, 2] : [8, 8, 8, 8]
+  const [tm, tn, lx, ly] = quads ? [32, 8, 4, 1] : target.software ? [8, 16, 4, 2] : [8, 8, 8, 8]
   const fitted = (most: number, size: number) => {
     let tile = 1
     while (tile < most && tile < size) tile *= 2
@@ -105,6 +105,5 @@ export function chooseTile(target: KernelTarget, rows: number, columns: number, 
     ly: fitted(ly, Math.ceil(rows / rowsATile)),
     rolled: target.software,
     quads,
-    steps: target.software && depth % 2 === 0 ? 2 : 1,
   }
 }

@@ -10,9 +10,9 @@ export interface Loader {
   readonly fields: readonly string[]
   /** Code before the loop over depth: constants of each row. */
   readonly rows: string
-  /** `let name =` the value of the i-th loaded row at depth `k`. */
-  row(i: number, name: string, k: string): string
-  /** Code between a depth and the next. */
+  /** `let name =` the value of the i-th loaded row at depth k. */
+  row(i: number, name: string): string
+  /** Code after a turn of the loop. */
   readonly advance: string
 }
 
@@ -27,7 +27,7 @@ export const matrixRows = ({ count, at }: LoadedRows): Loader => ({
   name: 'rows',
   fields: ['m', 'n', 'k'],
   rows: unroll(count, (i) => `let row${i} = min(${at(i)}, p.m - 1u) * p.k;`),
-  row: (i, name, k) => `let ${name} = a[row${i} + ${k}];`,
+  row: (i, name) => `let ${name} = a[row${i} + k];`,
   advance: '',
 })
 
@@ -55,13 +55,12 @@ let ${name}inside = (${name}y >= 0) & (${name}x >= 0) & (${name}y < bottom) & ($
 let ${name}row = (image${i} + (u32(${name}y) >> p.enlarge)) * p.width;
 let ${name}at = (${name}row + (u32(${name}x) >> p.enlarge)) * p.channels + channel;
 let ${name} = select(${vec === 4 ? 'vec4f()' : '0.0'}, a[select(0u, ${name}at, ${name}inside)], ${name}inside);`,
-  advance: `{
+  advance: `
 channel += 1u;
 let nextPixel = channel == p.channels;
 channel = select(channel, 0u, nextPixel);
 wx += i32(nextPixel);
 let nextRow = wx == i32(p.window);
 wx = select(wx, 0, nextRow);
-wy += i32(nextRow);
-}`,
+wy += i32(nextRow);`,
 })

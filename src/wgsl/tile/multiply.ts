@@ -11,26 +11,20 @@ export const loadedRows = ({ tm, quads }: TileShape): LoadedRows =>
  * storage, `vec` values at a time: each value loaded serves tm or tn products, and no barrier is needed.
  */
 export function multiplyTile(loader: Loader, tile: TileShape, vec: 1 | 4): string {
-  const { tm, tn, lx, quads, steps } = tile
-  const depth = (s: number) => (s === 0 ? 'k' : `k + ${s}u`)
-  const load = (s: number): string =>
-    quads
-      ? unroll(loadedRows(tile).count, (i) => loader.row(i, `r${i}_${s}`, depth(s))) +
-        unroll(tm, (i) => `let a${i}_${s} = quadBroadcast(r${i >> 2}_${s}, ${i & 3}u);`)
-      : unroll(tm, (i) => loader.row(i, `a${i}_${s}`, depth(s)))
-  const product = (i: number, s: number): string =>
-    vec === 4 ? ['x', 'y', 'z', 'w'].map((c) => `a${i}_${s}.${c} * b${s}.${c}`).join(' + ') : `a${i}_${s} * b${s}`
-  const products = (i: number): string => Array.from({ length: steps }, (_, s) => product(i, s)).join(' + ')
+  const { tm, tn, lx, quads } = tile
+  const load = quads
+    ? unroll(loadedRows(tile).count, (i) => loader.row(i, `r${i}`)) +
+      unroll(tm, (i) => `let a${i} = quadBroadcast(r${i >> 2}, ${i & 3}u);`)
+    : unroll(tm, (i) => loader.row(i, `a${i}`))
+  const product = (i: number): string =>
+    vec === 4 ? ['x', 'y', 'z', 'w'].map((c) => `a${i}.${c} * b.${c}`).join(' + ') : `a${i} * b`
   return `
 ${loader.rows}
 ${unroll(tn, (j) => `let column${j} = min(n0 + ${j * lx}u, p.n - 1u) * p.k;`)}
 ${unroll(tm, (i) => unroll(tn, (j) => `var c${i}_${j} = 0.0;`))}
-for (var k = 0u; k < p.k; k += ${steps}u) {
-  ${unroll(steps, (s) => `${load(s)}\n${loader.advance}`)}
-  ${unroll(
-    tn,
-    (j) => `{ ${unroll(steps, (s) => `let b${s} = b[column${j} + ${depth(s)}];`)}
-${unroll(tm, (i) => `c${i}_${j} += ${products(i)};`)} }`,
-  )}
+for (var k = 0u; k < p.k; k++) {
+  ${load}
+  ${unroll(tn, (j) => `{ let b = b[column${j} + k]; ${unroll(tm, (i) => `c${i}_${j} += ${product(i)};`)} }`)}
+  ${loader.advance}
 }`
 }

@@ -11,9 +11,7 @@ export interface TileShape {
   readonly rolled: boolean
   /** Each thread of a quad loads every fourth row and the quad shares them: a quarter of the loads. Needs lx = 4, ly = 1. */
   readonly quads: boolean
-  /** Depths summed before a sum is updated; must divide the depth. */
-  readonly steps: 1 | 2
 }
 
-export const tileName = ({ tm, tn, lx, ly, rolled, quads, steps }: TileShape): string =>
-  `${tm}x${tn}.${lx}x${ly}${rolled ? 'r' : ''}${quads ? 'q' : ''}${steps > 1 ? `s${steps}` : ''}`
+export const tileName = ({ tm, tn, lx, ly, rolled, quads }: TileShape): string =>
+  `${tm}x${tn}.${lx}x${ly}${rolled ? 'r' : ''}${quads ? 'q' : ''}`
