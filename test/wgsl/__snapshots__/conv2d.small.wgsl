@@ -24,18 +24,21 @@ var c0_0 = 0.0;
 var c0_1 = 0.0;
 var c1_0 = 0.0;
 var c1_1 = 0.0;
-for (var k = 0u; k < p.k; k += 1u) {
-let a0_0y = top0 + wy; let a0_0x = left0 + wx;
-let a0_0inside = (a0_0y >= 0) & (a0_0x >= 0) & (a0_0y < bottom) & (a0_0x < right);
-let a0_0row = (image0 + (u32(a0_0y) >> p.enlarge)) * p.width;
-let a0_0at = (a0_0row + (u32(a0_0x) >> p.enlarge)) * p.channels + channel;
-let a0_0 = select(0.0, a[select(0u, a0_0at, a0_0inside)], a0_0inside);
-let a1_0y = top1 + wy; let a1_0x = left1 + wx;
-let a1_0inside = (a1_0y >= 0) & (a1_0x >= 0) & (a1_0y < bottom) & (a1_0x < right);
-let a1_0row = (image1 + (u32(a1_0y) >> p.enlarge)) * p.width;
-let a1_0at = (a1_0row + (u32(a1_0x) >> p.enlarge)) * p.channels + channel;
-let a1_0 = select(0.0, a[select(0u, a1_0at, a1_0inside)], a1_0inside);
-{
+for (var k = 0u; k < p.k; k++) {
+let a0y = top0 + wy; let a0x = left0 + wx;
+let a0inside = (a0y >= 0) & (a0x >= 0) & (a0y < bottom) & (a0x < right);
+let a0row = (image0 + (u32(a0y) >> p.enlarge)) * p.width;
+let a0at = (a0row + (u32(a0x) >> p.enlarge)) * p.channels + channel;
+let a0 = select(0.0, a[select(0u, a0at, a0inside)], a0inside);
+let a1y = top1 + wy; let a1x = left1 + wx;
+let a1inside = (a1y >= 0) & (a1x >= 0) & (a1y < bottom) & (a1x < right);
+let a1row = (image1 + (u32(a1y) >> p.enlarge)) * p.width;
+let a1at = (a1row + (u32(a1x) >> p.enlarge)) * p.channels + channel;
+let a1 = select(0.0, a[select(0u, a1at, a1inside)], a1inside);
+{ let b = b[column0 + k]; c0_0 += a0 * b;
+c1_0 += a1 * b; }
+{ let b = b[column1 + k]; c0_1 += a0 * b;
+c1_1 += a1 * b; }
 channel += 1u;
 let nextPixel = channel == p.channels;
 channel = select(channel, 0u, nextPixel);
@@ -43,13 +46,6 @@ wx += i32(nextPixel);
 let nextRow = wx == i32(p.window);
 wx = select(wx, 0, nextRow);
 wy += i32(nextRow);
-}
-{ let b0 = b[column0 + k];
-c0_0 += a0_0 * b0;
-c1_0 += a1_0 * b0; }
-{ let b0 = b[column1 + k];
-c0_1 += a0_0 * b0;
-c1_1 += a1_0 * b0; }
 }
 {
 let m = m0 + 0u;

@@ -15,19 +15,13 @@ var c0_0 = 0.0;
 var c0_1 = 0.0;
 var c1_0 = 0.0;
 var c1_1 = 0.0;
-for (var k = 0u; k < p.k; k += 2u) {
-let r0_0 = a[row0 + k];let a0_0 = quadBroadcast(r0_0, 0u);
-let a1_0 = quadBroadcast(r0_0, 1u);
-let r0_1 = a[row0 + k + 1u];let a0_1 = quadBroadcast(r0_1, 0u);
-let a1_1 = quadBroadcast(r0_1, 1u);
-{ let b0 = b[column0 + k];
-let b1 = b[column0 + k + 1u];
-c0_0 += a0_0.x * b0.x + a0_0.y * b0.y + a0_0.z * b0.z + a0_0.w * b0.w + a0_1.x * b1.x + a0_1.y * b1.y + a0_1.z * b1.z + a0_1.w * b1.w;
-c1_0 += a1_0.x * b0.x + a1_0.y * b0.y + a1_0.z * b0.z + a1_0.w * b0.w + a1_1.x * b1.x + a1_1.y * b1.y + a1_1.z * b1.z + a1_1.w * b1.w; }
-{ let b0 = b[column1 + k];
-let b1 = b[column1 + k + 1u];
-c0_1 += a0_0.x * b0.x + a0_0.y * b0.y + a0_0.z * b0.z + a0_0.w * b0.w + a0_1.x * b1.x + a0_1.y * b1.y + a0_1.z * b1.z + a0_1.w * b1.w;
-c1_1 += a1_0.x * b0.x + a1_0.y * b0.y + a1_0.z * b0.z + a1_0.w * b0.w + a1_1.x * b1.x + a1_1.y * b1.y + a1_1.z * b1.z + a1_1.w * b1.w; }
+for (var k = 0u; k < p.k; k++) {
+let r0 = a[row0 + k];let a0 = quadBroadcast(r0, 0u);
+let a1 = quadBroadcast(r0, 1u);
+{ let b = b[column0 + k]; c0_0 += a0.x * b.x + a0.y * b.y + a0.z * b.z + a0.w * b.w;
+c1_0 += a1.x * b.x + a1.y * b.y + a1.z * b.z + a1.w * b.w; }
+{ let b = b[column1 + k]; c0_1 += a0.x * b.x + a0.y * b.y + a0.z * b.z + a0.w * b.w;
+c1_1 += a1.x * b.x + a1.y * b.y + a1.z * b.z + a1.w * b.w; }
 }
 var sums: array<f32, 4>;
 sums[0] = c0_0;

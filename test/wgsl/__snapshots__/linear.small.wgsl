@@ -19,15 +19,13 @@ var c0_0 = 0.0;
 var c0_1 = 0.0;
 var c1_0 = 0.0;
 var c1_1 = 0.0;
-for (var k = 0u; k < p.k; k += 1u) {
-let a0_0 = a[row0 + k];
-let a1_0 = a[row1 + k];
-{ let b0 = b[column0 + k];
-c0_0 += a0_0.x * b0.x + a0_0.y * b0.y + a0_0.z * b0.z + a0_0.w * b0.w;
-c1_0 += a1_0.x * b0.x + a1_0.y * b0.y + a1_0.z * b0.z + a1_0.w * b0.w; }
-{ let b0 = b[column1 + k];
-c0_1 += a0_0.x * b0.x + a0_0.y * b0.y + a0_0.z * b0.z + a0_0.w * b0.w;
-c1_1 += a1_0.x * b0.x + a1_0.y * b0.y + a1_0.z * b0.z + a1_0.w * b0.w; }
+for (var k = 0u; k < p.k; k++) {
+let a0 = a[row0 + k];
+let a1 = a[row1 + k];
+{ let b = b[column0 + k]; c0_0 += a0.x * b.x + a0.y * b.y + a0.z * b.z + a0.w * b.w;
+c1_0 += a1.x * b.x + a1.y * b.y + a1.z * b.z + a1.w * b.w; }
+{ let b = b[column1 + k]; c0_1 += a0.x * b.x + a0.y * b.y + a0.z * b.z + a0.w * b.w;
+c1_1 += a1.x * b.x + a1.y * b.y + a1.z * b.z + a1.w * b.w; }
 }
 {
 let m = m0 + 0u;
