@@ -1,15 +1,14 @@
-import { decode } from '../models/autoencoder_kl/decode.ts'
 import type { Component } from '../models/component.ts'
-import { encodeText, pixartTransformer } from '../models/pixart/transformer.ts'
+import type { PixArtText } from '../models/pixart/transformer.ts'
 import type { TextTokenizer } from '../models/tokenizers/text_tokenizer.ts'
 import type { Device } from '../runtime/device.ts'
 import { DitError } from '../runtime/errors.ts'
-import { onOneDevice } from '../runtime/execution.ts'
-import { combine, gather, guide, unpatchify } from '../runtime/ops/index.ts'
+import { gather, guide } from '../runtime/ops/index.ts'
 import { Recorder } from '../runtime/recorder.ts'
 import type { Tensor } from '../runtime/tensor.ts'
 import { createScheduler } from '../schedulers/index.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
+import { decodeLatents } from './decode_latents.ts'
 import { denoise, recordStep, type SolverState, throwIfAborted } from './denoise.ts'
 import { DitImage } from './image/image.ts'
 import { resizeAndCrop } from './image/resize.ts'
@@ -22,6 +21,7 @@ import {
   type PipelineOutput,
   perPrompt,
 } from './options.ts'
+import { encodeCaptions, predictPixArt } from './pixart_network.ts'
 import { type PreviewMap, previews } from './preview.ts'
 import { hasResolutionBins, resolutionBin } from './resolution_bins.ts'
 import { encodeWithT5, joinBatches, type TokenBatch, tokenize, trimPadding } from './text.ts'
@@ -203,43 +203,25 @@ class PixArtRun {
     }
   }
 
-  async #encodeText({ tokens, rows }: { tokens: TokenBatch; rows: Uint32Array }) {
+  async #encodeText({ tokens, rows }: { tokens: TokenBatch; rows: Uint32Array }): Promise<PixArtText> {
     const g = this.#g
-    const { transformer } = this.#c
     const unique = await encodeWithT5(g, this.#c.textEncoder, tokens)
     const captions = gather(g, unique, g.upload(rows, [rows.length], 'rows'))
-    const bias = Float32Array.from({ length: rows.length * tokens.length }, (_, i) => {
-      const row = rows[Math.floor(i / tokens.length)]
-      return tokens.mask[row * tokens.length + (i % tokens.length)] ? 0 : -10_000
-    })
-    const mask = g.upload(bias, [rows.length, tokens.length], 'caption mask')
-    return encodeText(g, transformer.weights, captions, mask, { first: 0, end: transformer.config.layers })
+    const mask = [...rows].flatMap((row) => [...tokens.mask.subarray(row * tokens.length, (row + 1) * tokens.length)])
+    return encodeCaptions(g, this.#c.transformer, captions, mask)
   }
 
   /** Noise prediction for latents [pictures, …], guided. */
-  async #predict(latents: Tensor, timestep: number, text: Awaited<ReturnType<typeof encodeText>>): Promise<Tensor> {
-    const g = this.#g
-    const { config, weights } = this.#c.transformer
-    const [, channels, height, width] = latents.shape
-    const batch = this.#batch
-    const patches = await pixartTransformer(
-      g,
-      config,
-      weights,
-      {
-        latents,
-        timesteps: Array(batch).fill(timestep),
-        text,
-        conditions: {
-          resolution: Array(batch).fill([this.#height, this.#width]).flat(),
-          aspectRatio: Array(batch).fill(this.#height / this.#width),
-        },
-      },
-      onOneDevice(config.layers, (height * width) / config.patch ** 2),
-    )
-    // The learned variances, where the model has them, are of no use to the scheduler.
-    const output = unpatchify(g, patches, { patch: config.patch, channels, height, width })
-    return this.#guidance > 1 ? guide(g, output, this.#guidance) : output
+  async #predict(latents: Tensor, timestep: number, text: PixArtText): Promise<Tensor> {
+    const output = await predictPixArt(this.#g, this.#c.transformer, {
+      latents,
+      timestep,
+      text,
+      batch: this.#batch,
+      channels: latents.dim(1),
+      size: { height: this.#height, width: this.#width },
+    })
+    return this.#guidance > 1 ? guide(this.#g, output, this.#guidance) : output
   }
 
   /** Compiles all kernels side by side, and fails now if the sizes do not fit the device. */
@@ -248,7 +230,7 @@ class PixArtRun {
     const { arena } = this.#c.device
     const zeros = (shape: number[]) => g.upload(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape)
     if (this.#options.outputType !== 'latent') {
-      await g.rehearse(() => this.#decodeOne(zeros([1, ...this.#latentShape.slice(1)])))
+      await g.rehearse(() => decodeLatents(g, this.#c.vae, zeros([1, ...this.#latentShape.slice(1)])))
       // The autoencoder's buffers are of other sizes, and needed last.
       arena.trim()
     }
@@ -257,16 +239,6 @@ class PixArtRun {
       const state = { latents: zeros(this.#latentShape), history: [] }
       await recordStep(g, state, this.#scheduler, 0, (x, timestep) => this.#predict(x, timestep, text))
     })
-  }
-
-  #decodeOne(latents: Tensor): Promise<Tensor> {
-    const g = this.#g
-    const { config, weights } = this.#c.vae
-    const z = combine(g, [
-      [latents, 1 / config.scalingFactor],
-      [g.upload(new Float32Array([config.shiftFactor]), [1], 'shift'), 1],
-    ])
-    return decode(g, config, weights, z)
   }
 
   /** Pictures one by one: the autoencoder needs more memory a picture than all else. */
@@ -279,7 +251,7 @@ class PixArtRun {
     for (let i = 0; i < this.#pictures; i++) {
       throwIfAborted(this.#options.signal)
       const picture = latents.subarray(i * size, (i + 1) * size)
-      const decoded = await g.scope(() => this.#decodeOne(g.upload(picture, shape, 'latents')))
+      const decoded = await g.scope(() => decodeLatents(g, this.#c.vae, g.upload(picture, shape, 'latents')))
       const chw = resizeAndCrop(
         await g.read(decoded),
         [decoded.dim(1), this.#height, this.#width],

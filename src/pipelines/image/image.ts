@@ -65,9 +65,14 @@ export class DitImage {
   }
 }
 
+/** -1…1 to 0…1 as VaeImageProcessor.postprocess does it; what lies outside is clamped. */
+export function toUnit(value: number): number {
+  return Math.min(1, Math.max(0, Math.fround(value * 0.5 + 0.5)))
+}
+
 /** -1…1 to 0…255 in f32 steps, halves to the even neighbour, so that every byte equals numpy's. */
 function toByte(value: number): number {
-  const unit = Math.min(1, Math.max(0, Math.fround(value * 0.5 + 0.5)))
+  const unit = toUnit(value)
   if (Number.isNaN(unit)) {
     throw new DitError(
       'validation',
