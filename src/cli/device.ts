@@ -1,0 +1,38 @@
+import { freemem } from 'node:os'
+import { Device, isSoftware } from '../runtime/device.ts'
+import { type GpuPlatform, openPlatform, requestAdapter } from '../runtime/platform/platform.ts'
+import type { CliIo, DeviceChoice, OpenedDevice } from './command.ts'
+
+/** What a software device may take of the free memory by default: the rest is for the host's side of the work. */
+const SOFTWARE_SHARE = 0.75
+
+/** Opens the device that a command computes on, and says which it is. */
+export async function openDevice(choice: DeviceChoice, io: Pick<CliIo, 'note'>): Promise<OpenedDevice> {
+  const platform = await openPlatform({ adapter: choice.adapter })
+  for (const note of platform.notes) io.note(note)
+  try {
+    const device = await Device.open(platform, { memory: choice.memory ?? (await defaultMemory(platform)) })
+    io.note(`device: ${device.name} (${platform.backend}, tier ${device.tier})`)
+    return {
+      device,
+      close() {
+        device.close()
+        platform.close()
+      },
+    }
+  } catch (error) {
+    platform.close()
+    throw error
+  }
+}
+
+/** Bytes. A GPU says itself when it is full; a driver that computes on the CPU takes what the machine needs to live. */
+async function defaultMemory(platform: GpuPlatform): Promise<number | undefined> {
+  const adapter = await requestAdapter(platform)
+  return isSoftware(adapter.info) ? Math.floor(availableMemory() * SOFTWARE_SHARE) : undefined
+}
+
+/** Free bytes for this process, within the limits of its container. */
+export function availableMemory(): number {
+  return process.availableMemory?.() ?? freemem()
+}

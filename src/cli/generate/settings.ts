@@ -1,0 +1,63 @@
+import type { PixArtOptions } from '../../pipelines/pixart.ts'
+import { type ParsedArgs, UsageError } from '../command.ts'
+import { embeddedModel } from '../package_info.ts'
+import { quote } from '../parse_args.ts'
+
+/** Given to the pipeline always, so that files tell what drew them. diffusers' own for PixArt. */
+const DEFAULTS = { numInferenceSteps: 20, guidanceScale: 4.5 }
+
+/** What `generate` was asked for. */
+export interface Settings {
+  model: string
+  prompts: string[]
+  outputDirectory: string
+  outputType: 'pil' | 'latent'
+  latentsFile: string | undefined
+  variant: string | undefined
+  /** As the pipeline takes them; latents come from their file later. */
+  call: PixArtOptions
+}
+
+/** @throws UsageError for what can be told from the command line alone */
+export function readSettings(args: ParsedArgs): Settings {
+  const prompts = args.texts('prompt')
+  if (prompts.length === 0) {
+    throw new UsageError('a prompt is needed: what to draw', 'For example: webdit generate --prompt "red apple"')
+  }
+  const model = args.text('model') ?? embeddedModel()
+  if (model === undefined) {
+    throw new UsageError(
+      'a model is needed: --model FOLDER',
+      'Give a diffusers folder, or install the small one: npm install @webdit/emoji-pixart',
+    )
+  }
+  const outputType = args.text('output_type') ?? 'pil'
+  if (outputType !== 'pil' && outputType !== 'latent') {
+    throw new UsageError(`--output_type is ${quote(outputType)}, expected pil or latent`)
+  }
+  const negatives = args.texts('negative_prompt')
+  const latentsFile = args.text('latents')
+  if (latentsFile !== undefined && args.has('seed')) {
+    throw new UsageError('--latents and --seed both say what noise to start from', 'Give one of them.')
+  }
+  return {
+    model,
+    prompts,
+    outputDirectory: args.text('output_directory') ?? 'outputs',
+    outputType,
+    latentsFile,
+    variant: args.text('variant'),
+    call: {
+      height: args.number('height'),
+      width: args.number('width'),
+      numInferenceSteps: args.number('num_inference_steps') ?? DEFAULTS.numInferenceSteps,
+      guidanceScale: args.number('guidance_scale') ?? DEFAULTS.guidanceScale,
+      negativePrompt: negatives.length > 0 ? negatives : undefined,
+      numImagesPerPrompt: args.number('num_images_per_prompt'),
+      seed: args.number('seed'),
+      maxSequenceLength: args.number('max_sequence_length'),
+      outputType,
+      useResolutionBinning: args.has('no_use_resolution_binning') ? false : undefined,
+    },
+  }
+}
