@@ -1,0 +1,64 @@
+import { type Command, type OpenedDevice, UsageError } from '../command.ts'
+import { HEADER, jsonOf, summaryLine, tableOf } from './report.ts'
+import { type RunReport, summarize, verify } from './verify.ts'
+
+/** Computes cases whose results are known, and says how far webdit is from them on this device. */
+export const verifyCommand: Command = {
+  name: 'verify',
+  summary: 'check on this device that results equal those of diffusers',
+  usage: 'FOLDER… [flags]',
+  description: `Runs oracle cases: inputs with the outputs that diffusers and transformers computed from them. A FOLDER is a case
+(it has a meta.json), a folder of cases, or the golden/ folder of a trained model. Each output's error is printed beside
+what the case tolerates; what webdit cannot compute yet is listed and counted as unsupported.
+The exit code is 1 if an output is over its tolerance, is not a number or has another shape, or if a run fails.
+
+  webdit verify models/emoji-pixart/golden
+  webdit verify test/fixtures/golden --filter vae`,
+  options: [
+    { name: 'filter', type: 'text', value: 'TEXT', help: 'only runs that have this in CASE/RUN' },
+    {
+      name: 'model',
+      type: 'text',
+      value: 'FOLDER',
+      help: "checkpoint of a trained model's cases; default: beside them",
+    },
+    { name: 'json', type: 'flag', help: 'print every output as JSON instead of a table' },
+    { name: 'adapter', type: 'text', value: 'NAME', help: "part of the adapter's name, where there are several" },
+    { name: 'memory', type: 'bytes', value: 'SIZE', help: 'memory that the device may use, e.g. 8GiB' },
+  ],
+  positionals: true,
+  needsDevice: true,
+
+  async run(args, io) {
+    if (args.positionals.length === 0) throw new UsageError('verify needs a folder of cases')
+    const json = args.has('json')
+    const reports: RunReport[] = []
+    let opening: Promise<OpenedDevice> | undefined
+    const device = () => {
+      opening ??= io.openDevice({ memory: args.number('memory'), adapter: args.text('adapter') })
+      return opening
+    }
+    try {
+      await verify(args.positionals, {
+        model: args.text('model'),
+        filter: args.text('filter'),
+        device: async () => (await device()).device,
+        signal: io.signal,
+        onStart: (title) => io.status(title),
+        onRun(report) {
+          if (!json && reports.length === 0) io.print(HEADER)
+          reports.push(report)
+          if (!json) for (const line of tableOf(report)) io.print(line)
+        },
+      })
+      io.status('')
+      const summary = summarize(reports)
+      io.print(json ? jsonOf(await nameOf(opening), reports, summary) : summaryLine(summary))
+      return summary.ok ? 0 : 1
+    } finally {
+      if (opening) (await opening).close()
+    }
+  },
+}
+
+const nameOf = async (opening: Promise<OpenedDevice> | undefined) => (await opening)?.device.name

@@ -1,0 +1,50 @@
+import type { Case } from '../case.ts'
+import { TRAINED } from '../find_cases.ts'
+import type { Runner } from '../run.ts'
+import { notBuilt } from '../unsupported.ts'
+import { attentionRunner, ringRunner } from './attention.ts'
+import { autoencoderKL } from './autoencoder_kl.ts'
+import { functionsRunner } from './functions.ts'
+import { manifestsRunner } from './manifests.ts'
+import { noiseRunner } from './noise.ts'
+import { pixartPipeline } from './pixart_pipeline.ts'
+import { pixartTransformer2DModel } from './pixart_transformer.ts'
+import { schedulerRunner } from './scheduler.ts'
+import { staleKvRunner } from './stale_kv.ts'
+import { t5EncoderModel } from './t5_encoder.ts'
+import { tokensRunner } from './tokens.ts'
+import { trainedModelRunner } from './trained_model.ts'
+
+/** Kinds of case that hold more than a call of one class, by meta.json's builder. */
+const BY_BUILDER: Readonly<Record<string, Runner>> = {
+  attention: attentionRunner,
+  attention_ring: ringRunner,
+  functions: functionsRunner,
+  make_manifests: manifestsRunner,
+  make_noise: noiseRunner,
+  make_stale_kv: staleKvRunner,
+  scheduler: schedulerRunner,
+  tokenizer: tokensRunner,
+  [TRAINED]: trainedModelRunner,
+}
+
+/** Networks and pipelines by their diffusers or transformers class. */
+const BY_CLASS: Readonly<Record<string, Runner>> = {
+  AutoencoderKL: autoencoderKL,
+  PixArtAlphaPipeline: pixartPipeline,
+  PixArtSigmaPipeline: pixartPipeline,
+  PixArtTransformer2DModel: pixartTransformer2DModel,
+  T5EncoderModel: t5EncoderModel,
+}
+
+/** What computes a case's runs; every run of a class that webdit lacks is unsupported. */
+export function runnerOf({ meta }: Case): Runner {
+  const { builder = '', class: className } = meta
+  if (Object.hasOwn(BY_BUILDER, builder)) return BY_BUILDER[builder]
+  if (typeof className === 'string' && Object.hasOwn(BY_CLASS, className)) return BY_CLASS[className]
+  return {
+    run: async () => {
+      throw notBuilt(String(className))
+    },
+  }
+}
