@@ -20,7 +20,7 @@ The exit code is 1 if an output is over its tolerance, is not a number or has an
       name: 'model',
       type: 'text',
       value: 'FOLDER',
-      help: "checkpoint of a trained model's cases; default: beside them",
+      help: "checkpoint of a trained model's cases; default: the one above",
     },
     { name: 'json', type: 'flag', help: 'print every output as JSON instead of a table' },
     { name: 'adapter', type: 'text', value: 'NAME', help: "part of the adapter's name, where there are several" },
