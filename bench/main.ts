@@ -1,4 +1,4 @@
-// npm run bench -- [--only linear|attention|conv[,…]] [--num_iterations N] [--warmup_calls N] [--json]
+// npm run bench -- [--only linear|attention|conv|picture[,…]] [--num_iterations N] [--warmup_calls N] [--json]
 // Every benchmark first compares its kernels with the host, then times them in turns, so that what else the machine
 // does falls on all alike.
 import { parseArgs } from 'node:util'
@@ -8,12 +8,14 @@ import { ensureVulkan } from '../src/runtime/platform/software_vulkan.node.ts'
 import { attentionBenchmark } from './attention.ts'
 import { convBenchmark } from './conv.ts'
 import { linearBenchmark } from './linear.ts'
+import { pictureBenchmark } from './picture.ts'
 import { type Benchmark, printTable, type Row } from './race.ts'
 
 const BENCHMARKS: Record<string, Benchmark> = {
   linear: linearBenchmark,
   attention: attentionBenchmark,
   conv: convBenchmark,
+  picture: pictureBenchmark,
 }
 
 const { why } = await ensureVulkan()

@@ -114,7 +114,7 @@ export function printTable(rows: Row[]): void {
 export const random = (count: number): Float32Array<ArrayBuffer> =>
   Float32Array.from({ length: count }, () => Math.random() * 2 - 1)
 
-function relativeL2(a: ArrayLike<number>, b: ArrayLike<number>): number {
+export function relativeL2(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let [difference, norm] = [0, 0]
   for (let i = 0; i < b.length; i++) {
     difference += (a[i] - b[i]) ** 2

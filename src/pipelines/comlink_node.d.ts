@@ -1,5 +1,4 @@
 declare module 'comlink/dist/esm/node-adapter.mjs' {
-  import type { MessagePort, Worker } from 'node:worker_threads'
-  import type { Endpoint } from 'comlink'
-  export default function nodeEndpoint(port: MessagePort | Worker): Endpoint
+  /** Node's MessagePort or Worker as an endpoint; comlink ships no types for this file. */
+  export default function nodeEndpoint(port: unknown): import('comlink').Endpoint
 }

@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../runtime/abort.ts'
 import { DitError } from '../runtime/errors.ts'
 import { combine } from '../runtime/ops/index.ts'
 import type { Recorder } from '../runtime/recorder.ts'
@@ -72,8 +73,4 @@ export async function recordStep(
   })
   // A third-order solver looks back two steps.
   return { latents: next, history: [denoised, ...history].slice(0, 2) }
-}
-
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new DitError('aborted', 'the run was cancelled', undefined, { cause: signal.reason })
 }

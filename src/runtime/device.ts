@@ -88,7 +88,7 @@ export class Device {
     return description || [vendor, device || architecture].filter(Boolean).join(' ') || 'unnamed device'
   }
 
-  /** Reports a validation error, a loss or a failed allocation that came in since the last call. */
+  /** Throws the first validation error, loss or failed allocation that no scope caught: the device is not to be trusted after it. */
   throwIfFailed(): void {
     if (this.#failure) throw this.#failure
   }

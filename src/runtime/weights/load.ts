@@ -1,5 +1,6 @@
 import { convert, convertName, type StoredType } from '../../wgsl/convert.ts'
 import { flatGroups } from '../../wgsl/text.ts'
+import { throwIfAborted } from '../abort.ts'
 import type { Device } from '../device.ts'
 import { DitError } from '../errors.ts'
 import { flatWorkgroup, kernel } from '../kernels.ts'
@@ -44,7 +45,7 @@ export async function loadWeights(
       const tensor = await allocate(device, name, parameter)
       tensors.set(name, tensor)
       await fill(device, checkpoint, tensor, parameter, options.chunkBytes ?? CHUNK)
-      options.signal?.throwIfAborted()
+      throwIfAborted(options.signal)
       loaded += checkpoint.entry(name).tensor.bytes
       options.onProgress?.(loaded, total)
     }
