@@ -1,7 +1,7 @@
-import { throwIfAborted } from '../../pipelines/denoise.ts'
-import { DiffusionPipeline, type Pipeline } from '../../pipelines/diffusion_pipeline.ts'
+import { DiffusionPipeline, openModelFolder, type Pipeline } from '../../pipelines/diffusion_pipeline.ts'
 import type { PipelineOutput } from '../../pipelines/options.ts'
 import { megabytes } from '../../runtime/arena.ts'
+import type { Source } from '../../runtime/weights/source.ts'
 import type { CliIo, Command, ParsedArgs } from '../command.ts'
 import { type Latents, latentsSize, readLatents } from './latents_file.ts'
 import { GENERATE_DESCRIPTION, GENERATE_OPTIONS } from './options.ts'
@@ -25,26 +25,28 @@ async function generate(args: ParsedArgs, io: CliIo): Promise<number> {
   // What needs no device comes first: nobody should wait to hear of a wrong path.
   const latents = settings.latentsFile === undefined ? undefined : await readLatents(settings.latentsFile)
   await prepareOutputDirectory(settings.outputDirectory)
-  const opened = await io.openDevice({ memory: args.number('memory'), adapter: args.text('adapter') })
+  const source = await openModelFolder(settings.model)
   try {
-    const pipe = await load(settings, opened.device, io)
+    const opened = await io.openDevice({ memory: args.number('memory'), adapter: args.text('adapter') })
     try {
+      const pipe = await load(source, settings, opened.device, io)
       const output = await draw(pipe, settings, latents, io)
-      throwIfAborted(io.signal)
+      io.signal.throwIfAborted()
       const write = settings.outputType === 'latent' ? writeLatents : writePictures
       for (const path of await write(output, pipe, settings)) io.print(path)
+      pipe.dispose()
       return 0
     } finally {
-      pipe.dispose()
+      opened.close()
     }
   } finally {
-    opened.close()
+    await source.close()
   }
 }
 
-async function load({ model, variant }: Settings, device: Pipeline['device'], io: CliIo): Promise<Pipeline> {
+async function load(source: Source, { variant }: Settings, device: Pipeline['device'], io: CliIo): Promise<Pipeline> {
   const began = performance.now()
-  const pipe = await DiffusionPipeline.fromPretrained(model, {
+  const pipe = await DiffusionPipeline.fromPretrained(source, {
     device,
     variant,
     signal: io.signal,
@@ -52,7 +54,7 @@ async function load({ model, variant }: Settings, device: Pipeline['device'], io
       io.status(`loading ${component}: ${megabytes(loaded)} of ${megabytes(total)}`),
   })
   const seconds = (performance.now() - began) / 1000
-  io.note(`model: ${pipe.className} from ${model}, ${megabytes(device.weightBytes)} in ${duration(seconds)}`)
+  io.note(`model: ${pipe.className} from ${source.name}, ${megabytes(device.weightBytes)} in ${duration(seconds)}`)
   return pipe
 }
 

@@ -1,7 +1,7 @@
-import { basename, dirname } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { DitError } from '../../runtime/errors.ts'
 import { shapeText } from '../../runtime/tensor.ts'
-import { openFolder } from '../../runtime/weights/folder_source.node.ts'
+import { memorySource } from '../../runtime/weights/memory_source.ts'
 import { readSafetensorsHeader, readTensor } from '../../runtime/weights/safetensors.ts'
 
 export interface Latents {
@@ -15,30 +15,30 @@ export interface Latents {
  * @throws DitError 'not-found', 'corrupt', 'bad-argument' for another dtype or shape
  */
 export async function readLatents(file: string): Promise<Latents> {
-  const source = await openFolder(dirname(file))
-  try {
-    const header = await readSafetensorsHeader(source, basename(file))
-    const names = [...header.tensors.keys()]
-    const name = names.length === 1 ? names[0] : 'latents'
-    if (!header.tensors.has(name)) {
-      throw new DitError(
-        'bad-argument',
-        `${file} has no tensor "latents", and not one alone: it has ${names.join(', ') || 'none'}`,
-        'Write the noise as a tensor named latents.',
-      )
-    }
-    const { dtype, shape, data } = await readTensor(source, header, name)
-    if (!(data instanceof Float32Array)) {
-      throw new DitError('bad-argument', `${name} in ${file} is ${dtype}, expected F32, F16 or BF16`)
-    }
-    if (shape.length !== 4) {
-      const expected = 'expected [pictures, channels, height, width]'
-      throw new DitError('bad-argument', `${name} in ${file} has shape ${shapeText(shape)}, ${expected}`)
-    }
-    return { data, shape }
-  } finally {
-    await source.close()
+  const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
+    const what = cause.code === 'ENOENT' ? `there is no file ${file}` : `cannot read ${file} (${cause.code})`
+    throw new DitError('not-found', what, 'Check the path behind --latents.', { cause })
+  })
+  const source = memorySource(new Map([['', bytes]]), file)
+  const header = await readSafetensorsHeader(source, '')
+  const names = [...header.tensors.keys()]
+  const name = names.length === 1 ? names[0] : 'latents'
+  if (!header.tensors.has(name)) {
+    throw new DitError(
+      'bad-argument',
+      `${file} has no tensor "latents", and not one alone: it has ${names.join(', ') || 'none'}`,
+      'Write the noise as a tensor named latents.',
+    )
   }
+  const { dtype, shape, data } = await readTensor(source, header, name)
+  if (!(data instanceof Float32Array)) {
+    throw new DitError('bad-argument', `${name} in ${file} is ${dtype}, expected F32, F16 or BF16`)
+  }
+  if (shape.length !== 4) {
+    const expected = 'expected [pictures, channels, height, width]'
+    throw new DitError('bad-argument', `${name} in ${file} has shape ${shapeText(shape)}, ${expected}`)
+  }
+  return { data, shape }
 }
 
 /**

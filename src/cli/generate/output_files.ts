@@ -1,5 +1,5 @@
-import { access, constants, mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { access, constants, mkdir, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { DitError } from '../../runtime/errors.ts'
 
 /** Letters of a prompt that go into a file's name. */
@@ -11,11 +11,12 @@ const SLUG_LENGTH = 60
  */
 export async function prepareOutputDirectory(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true })
+    await makeFolders(resolve(folder))
+    if (!(await stat(folder)).isDirectory()) throw Object.assign(new Error(folder), { code: 'ENOTDIR' })
     await access(folder, constants.W_OK | constants.X_OK)
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
-    const isFile = code === 'EEXIST' || code === 'ENOTDIR'
+    const isFile = code === 'ENOTDIR'
     throw new DitError(
       'io',
       `cannot write into the folder ${folder} (${isFile ? 'there is a file of that name' : code})`,
@@ -23,6 +24,15 @@ export async function prepareOutputDirectory(folder: string): Promise<void> {
       { cause },
     )
   }
+}
+
+/** mkdir -p. Node's own `recursive` never returns where a file system says ENOENT to a new folder, as /proc does. */
+async function makeFolders(folder: string): Promise<void> {
+  if (await exists(folder)) return
+  if (dirname(folder) !== folder) await makeFolders(dirname(folder))
+  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error // another process made it
+  })
 }
 
 /** What a file is called: the prompt's words, and the seed that draws it again. */

@@ -2,7 +2,7 @@ import type { CliIo } from '../command.ts'
 
 const BAR_CELLS = 24
 
-/** Where stderr is no terminal, a line at every so many of the steps. */
+/** Where stderr is no terminal: lines after the first. */
 const PLAIN_LINES = 4
 
 /** A progress bar with steps a second and the time left; a few plain lines where nobody watches it move. */
@@ -26,7 +26,8 @@ export class StepProgress {
     const filled = Math.round((BAR_CELLS * step) / steps)
     this.#io.status(`${'█'.repeat(filled)}${'░'.repeat(BAR_CELLS - filled)} step ${step} of ${steps}${speed}`)
     const quarter = (n: number) => Math.floor((n * PLAIN_LINES) / steps)
-    if (!this.#io.terminal && quarter(step) > quarter(step - 1)) this.#io.note(`step ${step} of ${steps}${speed}`)
+    const worthALine = step === 1 || quarter(step) > quarter(step - 1)
+    if (!this.#io.terminal && worthALine) this.#io.note(`step ${step} of ${steps}${speed}`)
   }
 }
 
