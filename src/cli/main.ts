@@ -6,7 +6,7 @@ import { terminalIo } from './terminal_io.ts'
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 
 /** Time for an orderly end, ms: a step of a large model can take longer than anybody waits after Ctrl-C. */
-const GRACE = 1500
+const GRACE = 500
 
 const abort = new AbortController()
 const io = terminalIo(abort.signal)
