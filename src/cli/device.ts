@@ -1,13 +1,25 @@
 import { freemem } from 'node:os'
 import { Device, isSoftware } from '../runtime/device.ts'
+import { DitError } from '../runtime/errors.ts'
+import { LINUX_HINT } from '../runtime/platform/node.node.ts'
 import { type GpuPlatform, openPlatform, requestAdapter } from '../runtime/platform/platform.ts'
+import type { VulkanChoice } from '../runtime/platform/software_vulkan.node.ts'
 import type { CliIo, DeviceChoice, OpenedDevice } from './command.ts'
 
 /** What a software device may take of the free memory by default: the rest is for the host's side of the work. */
 const SOFTWARE_SHARE = 0.75
 
-/** Opens the device that a command computes on, and says which it is. */
-export async function openDevice(choice: DeviceChoice, io: Pick<CliIo, 'note'>): Promise<OpenedDevice> {
+/**
+ * Opens the device that a command computes on, and says which it is.
+ * @throws DitError 'no-adapter'
+ */
+export async function openDevice(
+  choice: DeviceChoice,
+  io: Pick<CliIo, 'note'>,
+  vulkan?: VulkanChoice,
+): Promise<OpenedDevice> {
+  // Dawn would say the same by itself, in many lines.
+  if (vulkan?.kind === 'none') throw new DitError('no-adapter', vulkan.why, LINUX_HINT)
   const platform = await openPlatform({ adapter: choice.adapter })
   for (const note of platform.notes) io.note(note)
   try {

@@ -31,7 +31,7 @@ function listenForSignals(): void {
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => process.exit(0))
 
 const code = await runCli(process.argv.slice(2), io, async () => {
-  await ensureVulkan()
+  io.vulkan = await ensureVulkan()
   listenForSignals()
 })
 // Not exitCode: a driver's threads could keep the process from ending.

@@ -1,8 +1,14 @@
+import type { VulkanChoice } from '../runtime/platform/software_vulkan.node.ts'
 import type { CliIo } from './command.ts'
 import { openDevice } from './device.ts'
 
+export interface TerminalIo extends CliIo {
+  /** What the process runs on, once that is chosen. */
+  vulkan?: VulkanChoice
+}
+
 /** The process's own stdout, stderr and device. */
-export function terminalIo(signal: AbortSignal): CliIo {
+export function terminalIo(signal: AbortSignal): TerminalIo {
   const { stdout, stderr } = process
   const terminal = Boolean(stderr.isTTY)
   let shown = false
@@ -12,7 +18,7 @@ export function terminalIo(signal: AbortSignal): CliIo {
     stderr.write(`\r${text.slice(0, (stderr.columns || 80) - 1)}\x1b[K`)
     shown = text !== ''
   }
-  const io: CliIo = {
+  const io: TerminalIo = {
     print(line) {
       status('')
       stdout.write(`${line}\n`)
@@ -24,7 +30,7 @@ export function terminalIo(signal: AbortSignal): CliIo {
     status,
     terminal,
     signal,
-    openDevice: (choice) => openDevice(choice, io),
+    openDevice: (choice) => openDevice(choice, io, io.vulkan),
   }
   return io
 }

@@ -1,14 +1,15 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { VERSION } from '../../src/cli/package_info.ts'
 import { GOLDEN } from '../support/golden_io.ts'
 
 // The built program, as a shell starts it: `npm test` builds dist/.
-const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const CLI = join(ROOT, 'dist/cli.js')
 const MODEL = join(GOLDEN, 'pipeline_pixart_sigma')
 const temporary = mkdtempSync(join(tmpdir(), 'webdit-process-'))
 afterAll(() => rmSync(temporary, { recursive: true }))
@@ -24,8 +25,8 @@ function choosingEnvironment(): NodeJS.ProcessEnv {
   return WEBDIT_SYSTEM_DRIVERS ? { ...env, VK_DRIVER_FILES: WEBDIT_SYSTEM_DRIVERS } : env
 }
 
-function start(argv: string[], env = process.env) {
-  const child = spawn(process.execPath, [CLI, ...argv], { cwd: temporary, env, stdio: ['ignore', 'pipe', 'pipe'] })
+function start(argv: string[], env = process.env, cli = CLI) {
+  const child = spawn(process.execPath, [cli, ...argv], { cwd: temporary, env, stdio: ['ignore', 'pipe', 'pipe'] })
   const result = { code: null as number | null, out: '', err: '' }
   child.stdout.on('data', (chunk) => (result.out += chunk))
   child.stderr.on('data', (chunk) => (result.err += chunk))
@@ -33,6 +34,21 @@ function start(argv: string[], env = process.env) {
     child.on('close', (code) => resolve({ ...result, code }))
   })
   return { child, result, ended }
+}
+
+/** The program as an application has it: with its dependencies, and without those of development. */
+function installedWithoutSwiftShader(): string {
+  const modules = join(temporary, 'node_modules')
+  const installed = join(modules, 'webdit')
+  mkdirSync(installed, { recursive: true })
+  cpSync(join(ROOT, 'dist'), join(installed, 'dist'), { recursive: true })
+  cpSync(join(ROOT, 'package.json'), join(installed, 'package.json'))
+  const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  for (const name of Object.keys(dependencies)) {
+    mkdirSync(dirname(join(modules, name)), { recursive: true })
+    symlinkSync(join(ROOT, 'node_modules', name), join(modules, name))
+  }
+  return join(installed, 'dist/cli.js')
 }
 
 describe('the program', () => {
@@ -69,6 +85,20 @@ describe('the program', () => {
     expect(err).toMatch(/^device: .+ tier f32\)$/m)
     expect(err).toMatch(/^step 2 of 2, [\d.]+ (it\/s|s\/it)/m)
     expect(readFileSync(join(temporary, out.trim())).toString('latin1', 1, 4)).toBe('PNG')
+  })
+
+  it.runIf(process.platform === 'linux')('names what is missing where nothing computes', async () => {
+    const cli = installedWithoutSwiftShader()
+    const env = { ...choosingEnvironment(), VK_DRIVER_FILES: '/nowhere.json', VK_ICD_FILENAMES: '/nowhere.json' }
+    const generate = await start(['generate', '--model', MODEL, '--prompt', 'cat'], env, cli).ended
+    expect({ code: generate.code, out: generate.out }).toEqual({ code: 1, out: '' })
+    expect(generate.err.trimEnd().split('\n')).toEqual([
+      expect.stringMatching(/^webdit: no Vulkan device \(/),
+      expect.stringContaining('npm i -D @sparticuz/chromium'),
+    ])
+    const doctor = await start(['doctor'], env, cli).ended
+    expect({ code: doctor.code, err: doctor.err }).toEqual({ code: 1, err: '' })
+    expect(doctor.out).toMatch(/^missing: SwiftShader.*\n {2}npm i -D @sparticuz\/chromium/m)
   })
 
   it.each([

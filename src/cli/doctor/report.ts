@@ -71,6 +71,7 @@ export async function examine(io: CliIo, choice: DeviceChoice): Promise<DoctorRe
     device: null,
     missing: [...vulkan.missing],
   }
+  if (vulkan.choice.kind === 'none') return report // `missing` tells what mends it
   try {
     await listAdapters(report, choice)
     report.device = await examineDevice(report, io, choice)

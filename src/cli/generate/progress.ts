@@ -1,5 +1,7 @@
 import type { CliIo } from '../command.ts'
 
+type Terminal = Pick<CliIo, 'note' | 'status' | 'terminal'>
+
 const BAR_CELLS = 24
 
 /** Where stderr is no terminal: lines after the first. */
@@ -7,12 +9,12 @@ const PLAIN_LINES = 4
 
 /** A progress bar with steps a second and the time left; a few plain lines where nobody watches it move. */
 export class StepProgress {
-  readonly #io: CliIo
+  readonly #io: Terminal
   readonly #now: () => number
   #firstStepAt = 0
 
   /** @param now milliseconds */
-  constructor(io: CliIo, now: () => number = () => performance.now()) {
+  constructor(io: Terminal, now: () => number = () => performance.now()) {
     this.#io = io
     this.#now = now
   }
@@ -22,7 +24,10 @@ export class StepProgress {
     // The first step is timed by no other: what came before it compiled kernels and read the text.
     if (step === 1) this.#firstStepAt = this.#now()
     const perStep = step > 1 ? (this.#now() - this.#firstStepAt) / 1000 / (step - 1) : undefined
-    const speed = perStep === undefined ? '' : `, ${rate(perStep)}, ${duration(perStep * (steps - step))} left`
+    const speed =
+      perStep === undefined
+        ? ''
+        : `, ${rate(perStep)}${step < steps ? `, ${duration(perStep * (steps - step))} left` : ''}`
     const filled = Math.round((BAR_CELLS * step) / steps)
     this.#io.status(`${'█'.repeat(filled)}${'░'.repeat(BAR_CELLS - filled)} step ${step} of ${steps}${speed}`)
     const quarter = (n: number) => Math.floor((n * PLAIN_LINES) / steps)
