@@ -58,7 +58,7 @@ export async function race(device: Device, race: Race, { iterations, warmup }: B
     const y = contestant.record(g, inputs)
     const start = performance.now()
     await g.flush()
-    await device.gpu.queue.onSubmittedWorkDone()
+    await device.finished()
     const time = performance.now() - start
     g.release(y)
     return time

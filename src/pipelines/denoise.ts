@@ -29,8 +29,7 @@ export async function denoise(g: Recorder, options: DenoiseOptions): Promise<Ten
     }
     state = next
     await g.flush()
-    await g.device.gpu.queue.onSubmittedWorkDone()
-    g.device.throwIfFailed()
+    await g.device.finished()
     await onStep?.(i + 1, scheduler.timesteps[i], state)
   }
   for (const tensor of state.history) g.release(tensor)

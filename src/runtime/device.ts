@@ -40,6 +40,7 @@ export class Device {
   readonly #memory: number
   readonly #checked: boolean
   readonly #uniformBuffers: GPUBuffer[] = []
+  readonly #rest: (() => Promise<void>) | undefined
   #failure: DitError | undefined
   #closing = false
 
@@ -50,16 +51,17 @@ export class Device {
     for (const name of LIMITS) requiredLimits[name] = adapter.limits[name]
     const requiredFeatures = FEATURES.filter((f) => adapter.features.has(f))
     const device = await adapter.requestDevice({ requiredLimits, requiredFeatures })
-    return new Device(device, adapter.info, options)
+    return new Device(device, adapter.info, options, platform.rest)
   }
 
-  private constructor(gpu: GPUDevice, info: GPUAdapterInfo, options: DeviceOptions) {
+  private constructor(gpu: GPUDevice, info: GPUAdapterInfo, options: DeviceOptions, rest?: () => Promise<void>) {
     this.gpu = gpu
     this.info = info
     this.features = new Set(gpu.features)
-    this.pipelines = new PipelineCache(gpu)
+    this.pipelines = new PipelineCache(gpu, (work) => this.settled(work))
     this.arena = new Arena(gpu)
     this.target = { tier: this.tier, software: isSoftware(info), quads: this.features.has('subgroups') }
+    this.#rest = this.target.software ? rest : undefined
     this.#checked = options.checked ?? false
     this.#memory = options.memory ?? Number.POSITIVE_INFINITY
     this.arena.budget = this.#memory
@@ -82,15 +84,34 @@ export class Device {
     return 'f32'
   }
 
-  /** Vendor and product as people know them. */
+  /** Product and driver, as far as the runtime tells them. */
   get name(): string {
     const { vendor, architecture, device, description } = this.info
-    return description || [vendor, device || architecture].filter(Boolean).join(' ') || 'unnamed device'
+    const product = device.replace(/-+$/, '') || [vendor, architecture].filter(Boolean).join(' ')
+    return [product, description].filter(Boolean).join(', ') || 'unnamed device'
   }
 
   /** Throws the first validation error, loss or failed allocation that no scope caught: the device is not to be trusted after it. */
   throwIfFailed(): void {
     if (this.#failure) throw this.#failure
+  }
+
+  /** Waits for what the device does, without taking a core from a device that computes on the CPU. */
+  async settled<T>(work: Promise<T>): Promise<T> {
+    if (!this.#rest) return work
+    let pending = true
+    const done = () => {
+      pending = false
+    }
+    work.then(done, done)
+    while (pending) await this.#rest()
+    return work
+  }
+
+  /** Settles when all that was submitted has run. */
+  async finished(): Promise<void> {
+    await this.settled(this.gpu.queue.onSubmittedWorkDone())
+    this.throwIfFailed()
   }
 
   /** Runs `encode`; in tests its validation errors are thrown here. */
@@ -152,7 +173,7 @@ export class Device {
       const encoder = this.gpu.createCommandEncoder()
       encoder.copyBufferToBuffer(buffer, 0, staging, 0, size)
       this.gpu.queue.submit([encoder.finish()])
-      await staging.mapAsync(GPUMapMode.READ)
+      await this.settled(staging.mapAsync(GPUMapMode.READ))
       const copy = staging.getMappedRange().slice(0, bytes)
       staging.unmap()
       this.throwIfFailed()

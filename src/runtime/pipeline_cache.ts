@@ -7,8 +7,12 @@ export class PipelineCache {
   readonly #ready = new Map<string, GPUComputePipeline>()
   readonly #pending = new Map<string, Promise<void>>()
 
-  constructor(device: GPUDevice) {
+  readonly #settled: <T>(work: Promise<T>) => Promise<T>
+
+  /** @param settled how to wait for the device; see Device.settled */
+  constructor(device: GPUDevice, settled: <T>(work: Promise<T>) => Promise<T> = (work) => work) {
     this.#device = device
+    this.#settled = settled
   }
 
   /** Compiled already, or undefined. */
@@ -28,7 +32,7 @@ export class PipelineCache {
       }
       jobs.push(job)
     }
-    await Promise.all(jobs)
+    if (jobs.length > 0) await this.#settled(Promise.all(jobs))
   }
 
   async #compile(kernel: Kernel): Promise<void> {

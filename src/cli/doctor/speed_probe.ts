@@ -35,7 +35,7 @@ export async function probeSpeed(device: Device): Promise<SpeedProbe> {
         for (let i = 0; i < repeats; i++) g.release(linear(g, x, { weight }))
         await g.flush()
       })
-      await device.gpu.queue.onSubmittedWorkDone()
+      await device.finished()
       return performance.now() - began
     }
     const y = await g.read(linear(g, x, { weight })) // compiles the kernel, too

@@ -38,11 +38,22 @@ export async function openNode({ adapter }: PlatformOptions = {}): Promise<GpuPl
     gpu,
     notes: note ? [note] : [],
     hint: process.platform === 'linux' ? LINUX_HINT : 'update the graphics driver',
+    rest,
     close() {
       open.delete(gpu)
     },
   }
 }
+
+const REST = 2 // ms
+const never = new Int32Array(new SharedArrayBuffer(4))
+
+/** dawn.node asks once in every turn of the event loop: a turn with a pause in it. Signals and timers wait as long. */
+const rest = (): Promise<void> =>
+  new Promise((resolve) => {
+    Atomics.wait(never, 0, 0, REST)
+    setImmediate(resolve)
+  })
 
 /** What mends a Linux machine that has no adapter. */
 export const LINUX_HINT =

@@ -11,6 +11,11 @@ export interface GpuPlatform {
   readonly notes: string[]
   /** What to do when `gpu` has no adapter, in a sentence or a command. */
   readonly hint: string
+  /**
+   * Present where the runtime asks the device without rest while a promise is pending: pauses this thread for a few ms
+   * between two questions. On a device that computes on the CPU, the asking would take a core away from computing.
+   */
+  readonly rest?: () => Promise<void>
   /** Lets go of `gpu`: after its devices are destroyed, never before. A live one can keep a Node process from ending. */
   close(): void
 }

@@ -49,8 +49,7 @@ export async function loadWeights(
       loaded += checkpoint.entry(name).tensor.bytes
       options.onProgress?.(loaded, total)
     }
-    await device.gpu.queue.onSubmittedWorkDone()
-    device.throwIfFailed()
+    await device.finished()
     return weights
   } catch (error) {
     weights.free()
