@@ -1,4 +1,4 @@
-import { chmodSync, existsSync } from 'node:fs'
+import { chmodSync } from 'node:fs'
 import { builtinModules } from 'node:module'
 import { defineConfig } from 'vite'
 import manifest from './package.json' with { type: 'json' }
@@ -11,7 +11,6 @@ const ENTRIES = {
   vulkan: 'src/runtime/platform/software_vulkan.node.ts',
 }
 
-const input = Object.fromEntries(Object.entries(ENTRIES).filter(([, file]) => existsSync(file)))
 const dependencies = Object.keys(manifest.dependencies)
 
 export default defineConfig({
@@ -23,7 +22,7 @@ export default defineConfig({
     minify: false,
     reportCompressedSize: false,
     rolldownOptions: {
-      input,
+      input: ENTRIES,
       external: [/^node:/, ...builtinModules, ...dependencies],
       output: {
         entryFileNames: '[name].js',
@@ -36,7 +35,7 @@ export default defineConfig({
     {
       name: 'executable-cli',
       writeBundle() {
-        if (existsSync('dist/cli.js')) chmodSync('dist/cli.js', 0o755)
+        chmodSync('dist/cli.js', 0o755)
       },
     },
   ],

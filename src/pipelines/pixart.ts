@@ -141,6 +141,7 @@ class PixArtRun {
   async draw(): Promise<PipelineOutput> {
     const g = this.#g
     const { signal, outputType = 'pil' } = this.#options
+    this.#checkSizes()
     const { noise, seed } = initialNoise(this.#latentShape, this.#options)
     const tokens = this.#tokens()
     await this.#rehearse(tokens)
@@ -165,6 +166,19 @@ class PixArtRun {
     }
     const images = outputType === 'latent' ? [] : await this.#decode(data)
     return { images, latents: { data, shape: this.#latentShape }, warnings: this.#warnings, seed }
+  }
+
+  /** Refuses what no buffer could hold before anything is made of that size on the host. */
+  #checkSizes(): void {
+    const { patch, width } = this.#c.transformer.config
+    const { scale, widths, outChannels } = this.#c.vae.config
+    const tokens = (this.#height * this.#width) / (scale * patch) ** 2
+    const { arena } = this.#c.device
+    const size = `height ${this.#height} and width ${this.#width}: `
+    arena.checkSize(this.#batch * tokens * 4 * width * 4, `${size}the feed-forward of the transformer`)
+    if (this.#options.outputType === 'latent') return
+    arena.checkSize(this.#height * this.#width * Math.max(...widths.slice(0, 2)) * 4, `${size}the autoencoder`)
+    arena.checkSize(this.#outHeight * this.#outWidth * outChannels * 4, 'the resized picture')
   }
 
   get #pictures(): number {
@@ -229,15 +243,14 @@ class PixArtRun {
   async #rehearse(tokens: { tokens: TokenBatch; rows: Uint32Array }): Promise<void> {
     const g = this.#g
     const { arena } = this.#c.device
-    const zeros = (shape: number[]) => g.upload(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape)
     if (this.#options.outputType !== 'latent') {
-      await g.rehearse(() => decodeLatents(g, this.#c.vae, zeros([1, ...this.#latentShape.slice(1)])))
+      await g.rehearse(() => decodeLatents(g, this.#c.vae, g.placeholder([1, ...this.#latentShape.slice(1)])))
       // The autoencoder's buffers are of other sizes, and needed last.
       arena.trim()
     }
     await g.rehearse(async () => {
       const text = await this.#encodeText(tokens)
-      const state = { latents: zeros(this.#latentShape), history: [] }
+      const state = { latents: g.placeholder(this.#latentShape), history: [] }
       await recordStep(g, state, this.#scheduler, 0, (x, timestep) => this.#predict(x, timestep, text))
     })
   }

@@ -36,14 +36,7 @@ export class Arena {
       if (size >= wanted && size <= wanted * 2 && (best < 0 || size < this.#free[best].bytes)) best = i
     }
     if (best >= 0) return this.#free.splice(best, 1)[0]
-    const limit = Math.min(this.#device.limits.maxBufferSize, this.#device.limits.maxStorageBufferBindingSize)
-    if (bytes > limit) {
-      throw new DitError(
-        'out-of-memory',
-        `${label || 'a tensor'} needs a buffer of ${megabytes(bytes)}, this device allows ${megabytes(limit)}`,
-        'use a smaller height, width or batch',
-      )
-    }
+    const limit = this.checkSize(bytes, label)
     const size = Math.min(wanted, Math.floor(limit / 4) * 4)
     if (this.reserved + size > this.budget) this.trim()
     if (this.reserved + size > this.budget) {
@@ -55,6 +48,17 @@ export class Arena {
     }
     this.reserved += size
     return { buffer: this.#device.createBuffer({ size, usage: STORAGE_USAGE, label: 'arena' }), bytes: size }
+  }
+
+  /** The most bytes that one buffer can have. @throws DitError 'out-of-memory' where `bytes` are more */
+  checkSize(bytes: number, label: string): number {
+    const limit = Math.min(this.#device.limits.maxBufferSize, this.#device.limits.maxStorageBufferBindingSize)
+    if (bytes <= limit) return limit
+    throw new DitError(
+      'out-of-memory',
+      `${label || 'a tensor'} needs a buffer of ${megabytes(bytes)}, this device allows ${megabytes(limit)}`,
+      'use a smaller height, width or batch',
+    )
   }
 
   give(placement: Placement): void {

@@ -26,15 +26,21 @@ export class Recorder {
   readonly #arena: Arena
   #dispatches: Dispatch[] = []
   #scopes: Set<Tensor>[] = [new Set()]
+  readonly #placeholders = new WeakSet<Tensor>()
 
   constructor(device: Device) {
     this.device = device
     this.#arena = device.arena
   }
 
-  /** A tensor that a later dispatch will write. It belongs to the innermost scope. */
+  /**
+   * A tensor that a later dispatch will write. It belongs to the innermost scope.
+   *
+   * @throws DitError 'out-of-memory' where no buffer of this device could hold it
+   */
   create(shape: readonly number[], dtype: DType = 'f32', label = ''): Tensor {
     const tensor = new Tensor(shape, dtype, label)
+    this.#arena.checkSize(tensor.bytes, label)
     this.#scopes[this.#scopes.length - 1].add(tensor)
     return tensor
   }
@@ -50,6 +56,13 @@ export class Recorder {
     const bytes = new Uint8Array(data.byteLength)
     bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
     this.device.gpu.queue.writeBuffer(tensor.placement.buffer, 0, bytes)
+    return tensor
+  }
+
+  /** In a rehearsal: a tensor of that shape which holds nothing, in place of data that is not there yet. */
+  placeholder(shape: readonly number[]): Tensor {
+    const tensor = this.create(shape, 'f32', 'placeholder')
+    this.#placeholders.add(tensor)
     return tensor
   }
 
@@ -160,7 +173,10 @@ export class Recorder {
     await this.device.allocating(() => {
       dispatches.forEach((d, i) => {
         const tensors = [...d.inputs, ...d.outputs]
-        for (const tensor of d.outputs) tensor.placement ??= this.#arena.take(tensor.bytes, tensor.label)
+        for (const tensor of tensors) {
+          if (!d.outputs.includes(tensor) && !this.#placeholders.has(tensor)) continue
+          tensor.placement ??= this.#arena.take(tensor.bytes, tensor.label)
+        }
         places.push(
           tensors.map((tensor) => {
             if (tensor.placement) return tensor.placement

@@ -37,7 +37,7 @@ export async function openNode({ adapter }: PlatformOptions = {}): Promise<GpuPl
     backend: `dawn/${BACKENDS[process.platform] ?? process.platform}`,
     gpu,
     notes: note ? [note] : [],
-    hint: process.platform === 'linux' ? LINUX_HINT : 'update the graphics driver',
+    hint: adapter ? ADAPTER_HINT : process.platform === 'linux' ? LINUX_HINT : 'update the graphics driver',
     rest,
     close() {
       open.delete(gpu)
@@ -54,6 +54,9 @@ const rest = (): Promise<void> =>
     Atomics.wait(never, 0, 0, REST)
     setImmediate(resolve)
   })
+
+/** What helps where a name was asked for that no adapter has. */
+const ADAPTER_HINT = "give a part of an adapter's name, or none for the best; `webdit doctor` lists them"
 
 /** What mends a Linux machine that has no adapter. */
 export const LINUX_HINT =
