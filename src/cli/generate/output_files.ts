@@ -1,6 +1,7 @@
-import { access, constants, mkdir, stat } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { access, constants, stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { DitError } from '../../runtime/errors.ts'
+import { makeFolders } from '../../runtime/platform/make_folders.node.ts'
 
 /** Letters of a prompt that go into a file's name. */
 const SLUG_LENGTH = 60
@@ -24,15 +25,6 @@ export async function prepareOutputDirectory(folder: string): Promise<void> {
       { cause },
     )
   }
-}
-
-/** mkdir -p. Node's own `recursive` never returns where a file system says ENOENT to a new folder, as /proc does. */
-async function makeFolders(folder: string): Promise<void> {
-  if (await exists(folder)) return
-  if (dirname(folder) !== folder) await makeFolders(dirname(folder))
-  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error // another process made it
-  })
 }
 
 /** What a file is called: the prompt's words, and the seed that draws it again. */

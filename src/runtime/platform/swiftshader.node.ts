@@ -1,11 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { homedir, tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliDecompress } from 'node:zlib'
 import { DitError } from '../errors.ts'
+import { makeFolders } from './make_folders.node.ts'
 import { readTar } from './ustar.ts'
 
 /** The development dependency that carries SwiftShader; 147.0.0 is its last version for Node 20. */
@@ -51,7 +52,7 @@ export async function extractSwiftShader(archive: string, cacheRoot = userCache(
   const files = await unpack(compressed)
   const staging = `${dir}.${randomUUID()}`
   try {
-    await mkdir(staging, { recursive: true, mode: 0o700 })
+    await makeFolders(staging, 0o700)
     await writeAll(staging, files)
     await moveInto(staging, dir)
     return { dir, temporary: false }

@@ -58,6 +58,11 @@ describe.skipIf(!archive)('extractSwiftShader', () => {
     expect(first.dir).not.toBe(second.dir)
   })
 
+  it.runIf(process.platform === 'linux')('does not wait for a file system that makes no folders', async () => {
+    const { temporary } = await extractSwiftShader(archive, '/proc/webdit')
+    expect(temporary).toBe(true)
+  })
+
   it('refuses an archive that was cut', async () => {
     const cut = join(cache, 'cut.tar.br')
     const bytes = readFileSync(archive!)
