@@ -59,8 +59,9 @@ describe.skipIf(!archive)('extractSwiftShader', () => {
   })
 
   it.runIf(process.platform === 'linux')('does not wait for a file system that makes no folders', async () => {
-    const { temporary } = await extractSwiftShader(archive, '/proc/webdit')
+    const { dir, temporary } = await extractSwiftShader(archive!, '/proc/webdit')
     expect(temporary).toBe(true)
+    rmSync(dir, { recursive: true })
   })
 
   it('refuses an archive that was cut', async () => {
