@@ -1,11 +1,12 @@
 // The whole picture: the embedded model at 128 x 128, 20 steps with guidance, from a prompt to pixels. The plain kernel
 // beside it is one output a thread at the shape of the model's largest layer: the speed that all of the picture would
 // have if every product were computed so.
+import { relativeL2 } from '../src/cli/verify/compare.ts'
 import { DiffusionPipeline } from '../src/pipelines/diffusion_pipeline.ts'
 import { openFolder } from '../src/runtime/weights/folder_source.node.ts'
 import { readSafetensorsHeader, readTensor } from '../src/runtime/weights/safetensors.ts'
 import { naive } from './kernels/linear/1_naive.wgsl.ts'
-import { type Benchmark, type Row, race, random, relativeL2 } from './race.ts'
+import { type Benchmark, type Row, race, random } from './race.ts'
 
 const STEPS = 20
 const CALL = { numInferenceSteps: STEPS, guidanceScale: 4.5, height: 128, width: 128 }

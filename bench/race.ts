@@ -1,3 +1,4 @@
+import { relativeL2 } from '../src/cli/verify/compare.ts'
 import type { Device } from '../src/runtime/device.ts'
 import { Recorder } from '../src/runtime/recorder.ts'
 import type { Tensor } from '../src/runtime/tensor.ts'
@@ -113,12 +114,3 @@ export function printTable(rows: Row[]): void {
 
 export const random = (count: number): Float32Array<ArrayBuffer> =>
   Float32Array.from({ length: count }, () => Math.random() * 2 - 1)
-
-export function relativeL2(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let [difference, norm] = [0, 0]
-  for (let i = 0; i < b.length; i++) {
-    difference += (a[i] - b[i]) ** 2
-    norm += b[i] ** 2
-  }
-  return Math.sqrt(difference / norm)
-}

@@ -5,7 +5,8 @@ import { decode } from 'fast-png'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { VERSION } from '../../src/cli/package_info.ts'
 import { writeSafetensors } from '../../src/runtime/weights/safetensors.ts'
-import { GOLDEN, loadGolden, loadGoldenJson, loadSafetensors, relativeL2 } from '../support/golden_io.ts'
+import { GOLDEN, loadGolden, loadGoldenJson, loadSafetensors } from '../support/golden_io.ts'
+import { relativeL2 } from '../support/numbers.ts'
 import { runInProcess } from './run_in_process.ts'
 
 const MODEL = join(GOLDEN, 'pipeline_pixart_sigma')

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { DitError } from '../../src/runtime/errors.ts'
 import { createScheduler } from '../../src/schedulers/index.ts'
 import type { Scheduler } from '../../src/schedulers/scheduler.ts'
-import { loadGolden, loadGoldenJson, relativeL2 } from '../support/golden_io.ts'
+import { loadGolden, loadGoldenJson } from '../support/golden_io.ts'
+import { relativeL2 } from '../support/numbers.ts'
 
 /** Samples after each step, in float32, for the golden cases' synthetic model. */
 function sample(scheduler: Scheduler, noise: Float32Array): Float32Array[] {

@@ -43,18 +43,6 @@ export function loadGoldenJson(caseName: string, file = 'meta.json'): any {
   return JSON.parse(text.replace(/([:,[]\s*)(-?Infinity|NaN)\b/g, '$1null'))
 }
 
-/** Relative L2 error ||actual - expected|| / ||expected||, in float64. NaN where the lengths differ. */
-export function relativeL2(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  if (actual.length !== expected.length) return Number.NaN
-  let difference = 0
-  let norm = 0
-  for (let i = 0; i < expected.length; i++) {
-    difference += (actual[i] - expected[i]) ** 2
-    norm += expected[i] ** 2
-  }
-  return Math.sqrt(difference / norm)
-}
-
 function widen(dtype: string, bytes: Uint8Array, name: string): GoldenData {
   switch (dtype) {
     case 'F32':
