@@ -11,6 +11,8 @@ export interface DeviceOptions {
   poison?: boolean
   /** Bytes that weights and activations together may take; WebGPU tells no memory size. */
   memory?: number
+  /** Forces a tier. Default: the best that the device has. */
+  tier?: Tier
 }
 
 /** The limits that bound what webdit can do; asked for explicitly, since WebGPU's defaults are far lower. */
