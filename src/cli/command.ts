@@ -1,4 +1,5 @@
-import type { Device } from '../runtime/device.ts'
+import type { Device, DeviceOptions } from '../runtime/device.ts'
+import type { Backend } from '../runtime/platform/platform.ts'
 
 /** One flag. Its name is xDiT's, with underscores; people may type dashes as well. */
 export interface OptionSpec {
@@ -43,11 +44,14 @@ export interface CliIo {
   openDevice(choice: DeviceChoice): Promise<OpenedDevice>
 }
 
+/** What DEVICE_OPTIONS ask for; what is left out is chosen. */
 export interface DeviceChoice {
   /** Bytes that weights and activations may take; default: 75% of the free host memory if the device is software. */
   readonly memory?: number
-  /** Part of the adapter's name (Node). */
+  /** Part of the adapter's name. */
   readonly adapter?: string
+  readonly backend?: Backend
+  readonly tier?: DeviceOptions['tier']
 }
 
 export interface OpenedDevice {

@@ -23,7 +23,8 @@ export async function openDevice(
   const platform = await openPlatform({ adapter: choice.adapter })
   for (const note of platform.notes) io.note(note)
   try {
-    const device = await Device.open(platform, { memory: choice.memory ?? (await defaultMemory(platform)) })
+    const memory = choice.memory ?? (await defaultMemory(platform))
+    const device = await Device.open(platform, { memory, tier: choice.tier })
     io.note(`device: ${device.name} (${platform.backend}, tier ${device.tier})`)
     return {
       device,

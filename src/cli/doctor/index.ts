@@ -1,5 +1,6 @@
 import { megabytes } from '../../runtime/arena.ts'
 import type { CliIo, Command, ParsedArgs } from '../command.ts'
+import { DEVICE_OPTIONS, deviceChoice } from '../device_options.ts'
 import { type DoctorReport, examine } from './report.ts'
 
 export const doctorCommand: Command = {
@@ -8,22 +9,14 @@ export const doctorCommand: Command = {
   usage: '[flags]',
   description: `Looks at the runtime, the drivers and the device, measures it for a second, and names for each thing
 missing the command that mends it. Exit code 1 where nothing computes, or computes wrong.`,
-  options: [
-    {
-      name: 'adapter',
-      type: 'text',
-      value: 'NAME',
-      help: 'Part of the name of the GPU to look at. Default: the fastest.',
-    },
-    { name: 'json', type: 'flag', help: 'Print the findings as JSON.' },
-  ],
+  options: [...DEVICE_OPTIONS, { name: 'json', type: 'flag', help: 'Print the findings as JSON.' }],
   needsDevice: true,
   run: doctor,
 }
 
 async function doctor(args: ParsedArgs, io: CliIo): Promise<number> {
   io.status('looking and measuring')
-  const report = await examine(io, { adapter: args.text('adapter') })
+  const report = await examine(io, deviceChoice(args))
   io.print(args.has('json') ? JSON.stringify(report, null, 2) : lines(report).join('\n'))
   return report.device?.speed.correct ? 0 : 1
 }

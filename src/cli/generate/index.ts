@@ -3,6 +3,7 @@ import type { PipelineOutput } from '../../pipelines/options.ts'
 import { megabytes } from '../../runtime/arena.ts'
 import type { Source } from '../../runtime/weights/source.ts'
 import type { CliIo, Command, ParsedArgs } from '../command.ts'
+import { deviceChoice } from '../device_options.ts'
 import { type Latents, latentsSize, readLatents } from './latents_file.ts'
 import { GENERATE_DESCRIPTION, GENERATE_OPTIONS } from './options.ts'
 import { prepareOutputDirectory } from './output_files.ts'
@@ -27,7 +28,7 @@ async function generate(args: ParsedArgs, io: CliIo): Promise<number> {
   await prepareOutputDirectory(settings.outputDirectory)
   const source = await openModelFolder(settings.model)
   try {
-    const opened = await io.openDevice({ memory: args.number('memory'), adapter: args.text('adapter') })
+    const opened = await io.openDevice(deviceChoice(args))
     try {
       const pipe = await load(source, settings, opened.device, io)
       const output = await draw(pipe, settings, latents, io)

@@ -1,4 +1,5 @@
 import type { OptionSpec } from '../command.ts'
+import { DEVICE_OPTIONS } from '../device_options.ts'
 
 /** xDiT's names where xDiT has the flag, diffusers' otherwise. */
 export const GENERATE_OPTIONS: readonly OptionSpec[] = [
@@ -64,18 +65,7 @@ export const GENERATE_OPTIONS: readonly OptionSpec[] = [
     value: 'NAME',
     help: 'Which weight files to load, such as fp16. Default: the plain ones, or else the only ones there are.',
   },
-  {
-    name: 'memory',
-    type: 'bytes',
-    value: 'SIZE',
-    help: 'What weights and activations may take on the device, such as 8GiB or 800MB. Default: no limit on a GPU, 75% of the free memory where the CPU computes.',
-  },
-  {
-    name: 'adapter',
-    type: 'text',
-    value: 'NAME',
-    help: 'Part of the name of the GPU to use; webdit doctor tells the name. Default: the fastest.',
-  },
+  ...DEVICE_OPTIONS,
 ]
 
 export const GENERATE_DESCRIPTION = `Draws a picture from a text, and prints the path of the file.

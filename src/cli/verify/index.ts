@@ -1,4 +1,5 @@
 import { type Command, type OpenedDevice, UsageError } from '../command.ts'
+import { DEVICE_OPTIONS, deviceChoice } from '../device_options.ts'
 import { HEADER, jsonOf, summaryLine, tableOf } from './report.ts'
 import { type RunReport, summarize, verify } from './verify.ts'
 
@@ -23,8 +24,7 @@ The exit code is 1 if an output is over its tolerance, is not a number or has an
       help: "checkpoint of a trained model's cases; default: the one above",
     },
     { name: 'json', type: 'flag', help: 'print every output as JSON instead of a table' },
-    { name: 'adapter', type: 'text', value: 'NAME', help: "part of the adapter's name, where there are several" },
-    { name: 'memory', type: 'bytes', value: 'SIZE', help: 'memory that the device may use, e.g. 8GiB' },
+    ...DEVICE_OPTIONS,
   ],
   positionals: true,
   needsDevice: true,
@@ -35,7 +35,7 @@ The exit code is 1 if an output is over its tolerance, is not a number or has an
     const reports: RunReport[] = []
     let opening: Promise<OpenedDevice> | undefined
     const device = () => {
-      opening ??= io.openDevice({ memory: args.number('memory'), adapter: args.text('adapter') })
+      opening ??= io.openDevice(deviceChoice(args))
       return opening
     }
     try {

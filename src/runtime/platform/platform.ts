@@ -22,6 +22,10 @@ export interface GpuPlatform {
 
 export type GpuRuntime = 'node' | 'deno' | 'browser'
 
+/** Who implements WebGPU: the runtime itself (browsers, Deno), or npm `webgpu` (Node, Deno). */
+export const BACKENDS = ['navigator', 'dawn'] as const
+export type Backend = (typeof BACKENDS)[number]
+
 export interface PlatformOptions {
   /** Node: a substring of the adapter's name; the only choice between cards that Dawn offers. */
   adapter?: string

@@ -1,0 +1,54 @@
+import { BACKENDS, type Backend } from '../runtime/platform/platform.ts'
+import { type DeviceChoice, type OptionSpec, type ParsedArgs, UsageError } from './command.ts'
+
+const TIERS = ['f32', 'f16'] as const
+
+/** The flags of every command that computes: on which device, through what, and how exactly. */
+export const DEVICE_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: 'adapter',
+    type: 'text',
+    value: 'NAME',
+    help: 'Part of the name of the GPU to use; webdit doctor tells the name. Default: the fastest.',
+  },
+  {
+    name: 'backend',
+    type: 'text',
+    value: BACKENDS.join('|'),
+    help: "navigator is the runtime's own WebGPU (Deno), dawn is npm webgpu (Node and Deno). Default: the better one.",
+  },
+  {
+    name: 'tier',
+    type: 'text',
+    value: TIERS.join('|'),
+    help: 'Precision of weights and products: f16 is faster, f32 exact. Sums are f32 in both. Default: the fastest that the device has.',
+  },
+  {
+    name: 'memory',
+    type: 'bytes',
+    value: 'SIZE',
+    help: 'What weights and activations may take on the device, such as 8GiB or 800MB. Default: no limit on a GPU, 75% of the free memory where the CPU computes.',
+  },
+]
+
+/**
+ * What DEVICE_OPTIONS say.
+ * @throws UsageError for a backend or a tier that there is not
+ */
+export function deviceChoice(args: ParsedArgs): DeviceChoice {
+  return {
+    adapter: args.text('adapter'),
+    backend: oneOf<Backend>(args, 'backend', BACKENDS),
+    tier: oneOf(args, 'tier', TIERS),
+    memory: args.number('memory'),
+  }
+}
+
+function oneOf<T extends string>(args: ParsedArgs, name: string, values: readonly T[]): T | undefined {
+  const given = args.text(name)
+  if (given === undefined) return undefined
+  const value = values.find((one) => one === given)
+  if (value === undefined)
+    throw new UsageError(`--${name} is ${JSON.stringify(given)}, expected ${values.join(' or ')}`)
+  return value
+}
