@@ -35,6 +35,8 @@ export class Device {
   readonly features: ReadonlySet<string>
   readonly pipelines: PipelineCache
   readonly arena: Arena
+  /** The best that this device has and webdit has kernels for, or the one that was asked for. */
+  readonly tier: Tier
   readonly target: KernelTarget
   readonly poison: ((encoder: GPUCommandEncoder, buffer: GPUBuffer, bytes: number) => void) | undefined
   /** Bytes held by weights. */
@@ -49,6 +51,14 @@ export class Device {
   /** Opens the platform's device with every limit and feature that the adapter has and webdit uses. */
   static async open(platform: GpuPlatform, options: DeviceOptions = {}): Promise<Device> {
     const adapter = await requestAdapter(platform, { powerPreference: 'high-performance' })
+    const { tier } = options
+    if (tier && tier !== 'f32' && bestTier(adapter.features) !== tier) {
+      throw new DitError(
+        'unsupported',
+        `tier ${tier} was asked for, and this adapter has no ${tier === 'f16' ? 'shader-f16' : 'kernels of that tier'}`,
+        `leave --tier out, or use --tier ${bestTier(adapter.features)}`,
+      )
+    }
     const requiredLimits: Record<string, number> = {}
     for (const name of LIMITS) requiredLimits[name] = adapter.limits[name]
     const requiredFeatures = FEATURES.filter((f) => adapter.features.has(f))
@@ -62,6 +72,7 @@ export class Device {
     this.features = new Set(gpu.features)
     this.pipelines = new PipelineCache(gpu, (work) => this.settled(work))
     this.arena = new Arena(gpu)
+    this.tier = options.tier ?? bestTier(this.features)
     this.target = { tier: this.tier, software: isSoftware(info), quads: this.features.has('subgroups') }
     this.#rest = this.target.software ? rest : undefined
     this.#checked = options.checked ?? false
@@ -79,11 +90,6 @@ export class Device {
         'run again; if it happens again, try a smaller size or update the GPU driver',
       )
     })
-  }
-
-  /** The best tier that this device has and webdit has kernels for. */
-  get tier(): Tier {
-    return 'f32'
   }
 
   /** Product and driver, as far as the runtime tells them. */
@@ -216,6 +222,9 @@ export class Device {
     }
   }
 }
+
+/** What can be had of an adapter or device with these features. */
+export const bestTier = (features: { has(name: string): boolean }): Tier => (features.has('shader-f16') ? 'f16' : 'f32')
 
 /** A device that computes on the CPU: SwiftShader, lavapipe, WARP. */
 export function isSoftware(info: GPUAdapterInfo): boolean {

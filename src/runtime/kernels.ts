@@ -1,4 +1,5 @@
 import type { Kernel, KernelTarget } from './kernel.ts'
+import type { Use } from './tensor.ts'
 
 const known = new Map<string, Kernel>()
 
@@ -11,6 +12,10 @@ export function kernel(name: string, code: () => string): Kernel {
   }
   return found
 }
+
+/** How the tier stores tensors of that use. */
+export const storedAs = (target: KernelTarget, use: Use = 'stream'): 'f32' | 'f16' =>
+  use === 'operand' && target.tier !== 'f32' ? 'f16' : 'f32'
 
 /** Threads of elementwise kernels. A CPU runs four at a time and pays for each workgroup; GPUs like two warps. */
 export const flatWorkgroup = (target: KernelTarget): number => (target.software ? 16 : 64)

@@ -4,6 +4,7 @@ import { DitError } from './errors.ts'
 import type { Kernel } from './kernel.ts'
 import { type DType, type Placement, shapeText, Tensor } from './tensor.ts'
 import { UniformPacker, type UniformValue } from './uniforms.ts'
+import { toFloat32 } from './weights/dtypes.ts'
 
 /** One recorded dispatch. */
 export interface Dispatch {
@@ -139,7 +140,9 @@ export class Recorder {
     await this.flush()
     const { placement } = tensor
     if (!placement) throw new DitError('validation', `read of ${tensor.label || 'a tensor'} that holds nothing`)
-    return new Float32Array(await this.device.download(placement.buffer, tensor.bytes))
+    const bytes = await this.device.download(placement.buffer, tensor.bytes)
+    if (tensor.dtype === 'f16') return toFloat32(new Uint8Array(bytes), 'F16').subarray(0, tensor.size)
+    return new Float32Array(bytes)
   }
 
   /** Compiles and places what `dispatches` need. Where that fails, nothing of theirs stays behind. */

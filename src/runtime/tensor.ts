@@ -1,7 +1,15 @@
-/** Element types that tensors on the device can have. */
-export type DType = 'f32' | 'u32'
+import { DitError } from './errors.ts'
 
-export const BYTES_PER_ELEMENT: Record<DType, number> = { f32: 4, u32: 4 }
+/** Element types that tensors on the device can have. */
+export type DType = 'f32' | 'f16' | 'u32'
+
+export const BYTES_PER_ELEMENT: Record<DType, number> = { f32: 4, f16: 2, u32: 4 }
+
+/**
+ * What a tensor is for. Operands of matmuls are f16 where the tier has it; what is added up over a network (the residual
+ * stream), statistics and whatever f16 could not hold stays f32 in every tier.
+ */
+export type Use = 'operand' | 'stream'
 
 /** Where a tensor's bytes are: `undefined` until the recorder places it, and again after it is freed. */
 export interface Placement {
@@ -35,14 +43,21 @@ export class Tensor {
     return this.shape.reduce((a, b) => a * b, 1)
   }
 
+  /** Bytes of the binding, which WebGPU wants in words of four. */
   get bytes(): number {
-    return this.size * BYTES_PER_ELEMENT[this.dtype]
+    return Math.ceil((this.size * BYTES_PER_ELEMENT[this.dtype]) / 4) * 4
   }
 
   /** Extent of dimension `axis`; negative counts from the end. */
   dim(axis: number): number {
     return this.shape[axis < 0 ? this.shape.length + axis : axis]
   }
+}
+
+/** The type of a tensor of numbers; token ids have none. */
+export function floatType({ dtype, label }: Tensor): 'f32' | 'f16' {
+  if (dtype === 'u32') throw new DitError('validation', `${label || 'a tensor'} holds whole numbers, expected floats`)
+  return dtype
 }
 
 /** The shape as people write it: `[2, 64, 320]`. */

@@ -1,11 +1,14 @@
 // Flash attention: out = softmax(q·kᵀ·scale + bias + mask)·v over any lengths, one pass over the keys with a
 // running maximum (Dao et al. 2022, Milakov & Gimelshein 2018); the score matrix is never stored.
-// Tiers: f32. Bindings: p, q, k, v, [bias], [mask], out, [lse].
+// Tiers: all. q, k, v and out are f32 or f16; scores, statistics and sums f32. Bindings: p, q, k, v, [bias], [mask], out, [lse].
 // A thread owns `rows` queries and `columns` of the head's values; wider heads are cut into several threads, each of
 // which computes the scores anew.
+import { arrayOf, enableStored, loaded, type Stored, toStored } from './stored.ts'
 import { bindings, entry, uniformBlock, unroll } from './text.ts'
 
 export interface AttentionParameters {
+  /** What q, k, v and out are stored as. */
+  readonly stored: Stored
   /** Queries of one thread. */
   readonly rows: number
   /** Values (of vec) of the head that one thread accumulates. */
@@ -23,7 +26,7 @@ export interface AttentionParameters {
 }
 
 export const attentionName = (a: AttentionParameters): string =>
-  `attention.f32.${a.rows}x${a.columns}.${a.workgroup === 'quad' ? 'quad' : `w${a.workgroup}`}.v${a.vec}` +
+  `attention.${a.stored}.${a.rows}x${a.columns}.${a.workgroup === 'quad' ? 'quad' : `w${a.workgroup}`}.v${a.vec}` +
   `${a.bias ? '+bias' : ''}${a.mask ? '+mask' : ''}${a.lse ? '+lse' : ''}`
 
 /** Keys handled between two rescalings of the sums. */
@@ -35,23 +38,23 @@ export const LOWEST = '-3.0e38'
 export const ABSENT = '-3.4e38'
 
 /** Uniforms and bindings. */
-export function attentionHead({ vec, bias, mask, lse }: AttentionParameters): string {
-  const value = vec === 4 ? 'vec4f' : 'f32'
+export function attentionHead({ stored, vec, bias, mask, lse }: AttentionParameters): string {
+  const type = arrayOf(stored, vec)
   return `
 ${uniformBlock(['queries', 'keys', 'dim', 'heads', 'qStride', 'kStride', 'vStride', 'outStride', 'biasStride', 'scale: f32'])}
 ${bindings(
-  ['q', `array<${value}>`],
-  ['k', `array<${value}>`],
-  ['v', `array<${value}>`],
+  ['q', type],
+  ['k', type],
+  ['v', type],
   ...(bias ? [['bias', 'array<f32>'] as [string, string]] : []),
   ...(mask ? [['mask', 'array<f32>'] as [string, string]] : []),
-  ['out!', `array<${value}>`],
+  ['out!', type],
   ...(lse ? [['lse!', 'array<f32>'] as [string, string]] : []),
 )}`
 }
 
 export function attention(parameters: AttentionParameters & { readonly workgroup: number }): string {
-  const { rows, columns, workgroup, vec, bias, mask, lse } = parameters
+  const { rows, columns, workgroup, stored, vec, bias, mask, lse } = parameters
   const zero = vec === 4 ? 'vec4f()' : '0.0'
   const product = vec === 4 ? (a: string, b: string) => `dot(${a}, ${b})` : (a: string, b: string) => `${a} * ${b}`
   const score = (i: number, j: number): string => {
@@ -61,7 +64,7 @@ export function attention(parameters: AttentionParameters & { readonly workgroup
     return `select(${ABSENT}, ${terms.join(' + ')}, key0 + ${j}u < p.keys)`
   }
   const pairs = (piece: (i: number, j: number) => string) => unroll(rows, (i) => unroll(KEYS, (j) => piece(i, j)))
-  return `
+  return `${enableStored(stored)}
 ${attentionHead(parameters)}
 ${entry(workgroup)} {
   // workgroup: x over queries, y over heads and column blocks, z over the batch. Strides are those of one token.
@@ -81,8 +84,8 @@ ${entry(workgroup)} {
     ${mask ? unroll(KEYS, (j) => `let mask${j} = mask[workgroup.z * p.keys + key${j}];`) : ''}
     ${pairs((i, j) => `var s${i}_${j} = 0.0;`)}
     for (var d = 0u; d < p.dim; d++) {
-      ${unroll(rows, (i) => `let q${i} = q[qAt${i} + d];`)}
-      ${unroll(KEYS, (j) => `let k${j} = k[kAt${j} + d];`)}
+      ${unroll(rows, (i) => `let q${i} = ${loaded(stored, `q[qAt${i} + d]`, vec)};`)}
+      ${unroll(KEYS, (j) => `let k${j} = ${loaded(stored, `k[kAt${j} + d]`, vec)};`)}
       ${pairs((i, j) => `s${i}_${j} += ${product(`q${i}`, `k${j}`)};`)}
     }
     ${pairs((i, j) => `s${i}_${j} = ${score(i, j)};`)}
@@ -95,7 +98,7 @@ sum${i} = sum${i} * shrink${i} + w${i}_0 + w${i}_1 + w${i}_2 + w${i}_3;`,
     )}
     ${unroll(
       columns,
-      (c) => `{ ${unroll(KEYS, (j) => `let v${j} = v[vAt${j} + ${c}u];`)}
+      (c) => `{ ${unroll(KEYS, (j) => `let v${j} = ${loaded(stored, `v[vAt${j} + ${c}u]`, vec)};`)}
 ${unroll(rows, (i) => `o${i}_${c} = o${i}_${c} * shrink${i} + w${i}_0 * v0 + w${i}_1 * v1 + w${i}_2 * v2 + w${i}_3 * v3;`)} }`,
     )}
   }
@@ -104,7 +107,7 @@ ${unroll(rows, (i) => `o${i}_${c} = o${i}_${c} * shrink${i} + w${i}_0 * v0 + w${
     (i) => `if (firstQuery + ${i}u < p.queries) {
   let outAt = (workgroup.z * p.queries + query${i}) * p.outStride + headAt + column0;
   let part = select(0.0, 1.0 / sum${i}, sum${i} > 0.0);
-  ${unroll(columns, (c) => `if (column0 + ${c}u < p.dim) { out[outAt + ${c}u] = o${i}_${c} * part; }`)}
+  ${unroll(columns, (c) => `if (column0 + ${c}u < p.dim) { out[outAt + ${c}u] = ${toStored(stored, `o${i}_${c} * part`, vec)}; }`)}
   ${lse ? `if (column0 == 0u) { lse[(workgroup.z * p.heads + head) * p.queries + query${i}] = top${i} + log(sum${i}); }` : ''}
 }`,
   )}

@@ -3,10 +3,11 @@
 // twice and no exponential is computed twice; queries, scores and weights travel by quadBroadcast.
 // Tiers: f32 on CPUs. Same bindings and uniforms as attention.ts; workgroups of one quad.
 import { ABSENT, type AttentionParameters, attentionHead, LOWEST } from './attention.ts'
+import { enableStored, loaded, toStored } from './stored.ts'
 import { entry, laneInQuad, QUADS, unroll } from './text.ts'
 
 export function attentionQuads(parameters: AttentionParameters): string {
-  const { rows, columns, vec, bias, mask, lse } = parameters
+  const { rows, columns, stored, vec, bias, mask, lse } = parameters
   const value = (code: string): string => (vec === 4 ? code : code.replace('vec4f()', '0.0'))
   const loads = Math.ceil(rows / 4)
   const lanes = (name: string) => Array.from({ length: 4 }, (_, j) => `quadBroadcast(${name}, ${j}u)`)
@@ -21,7 +22,7 @@ export function attentionQuads(parameters: AttentionParameters): string {
     if (mask) terms.push('maskOfKey')
     return `select(${ABSENT}, ${terms.join(' + ')}, key0 + lane < p.keys)`
   }
-  return `${QUADS}
+  return `${enableStored(stored)}${QUADS}
 ${attentionHead(parameters)}
 ${entry(4, 1, true)} {
   ${laneInQuad}
@@ -40,8 +41,8 @@ ${entry(4, 1, true)} {
     ${mask ? 'let maskOfKey = mask[workgroup.z * p.keys + key];' : ''}
     ${unroll(rows, (i) => `var s${i} = 0.0;`)}
     for (var d = 0u; d < p.dim; d++) {
-      let kd = k[kAt + d];
-      ${unroll(loads, (t) => `let q${t} = q[qAt${t} + d];`)}
+      let kd = ${loaded(stored, 'k[kAt + d]', vec)};
+      ${unroll(loads, (t) => `let q${t} = ${loaded(stored, `q[qAt${t} + d]`, vec)};`)}
       ${unroll(rows, (i) => `s${i} += ${vec === 4 ? 'dot(kd, ' : '(kd * '}quadBroadcast(q${i >> 2}, ${i & 3}u));`)}
     }
     ${unroll(
@@ -58,7 +59,7 @@ ${unroll(columns, (c) => `o${i}_${c} *= shrink${i};`)}`,
       (j) => `{
       let vAt = (workgroup.z * p.keys + min(key0 + ${j}u, p.keys - 1u)) * p.vStride;
       ${unroll(rows, (i) => `let weight${i} = quadBroadcast(w${i}, ${j}u);`)}
-      ${unroll(columns, (c) => `{ let vc = v[vAt + vColumn${c}]; ${unroll(rows, (i) => `o${i}_${c} += weight${i} * vc;`)} }`)}
+      ${unroll(columns, (c) => `{ let vc = ${loaded(stored, `v[vAt + vColumn${c}]`, vec)}; ${unroll(rows, (i) => `o${i}_${c} += weight${i} * vc;`)} }`)}
     }`,
     )}
   }
@@ -70,7 +71,7 @@ ${unroll(columns, (c) => `o${i}_${c} *= shrink${i};`)}`,
   if (query < p.queries) {
     let outAt = (workgroup.z * p.queries + query) * p.outStride + headAt + column0;
     let part = select(0.0, 1.0 / sum, sum > 0.0);
-    ${unroll(columns, (c) => `if (column0 + ${4 * c}u < p.dim) { out[outAt + ${4 * c}u] = o${i}_${c} * part; }`)}
+    ${unroll(columns, (c) => `if (column0 + ${4 * c}u < p.dim) { out[outAt + ${4 * c}u] = ${toStored(stored, `o${i}_${c} * part`, vec)}; }`)}
     ${lse ? `if (column0 == 0u) { lse[(workgroup.z * p.heads + head) * p.queries + query] = top${i} + log(sum); }` : ''}
   }
 }`,

@@ -1,25 +1,27 @@
-// Stored values to f32, as they are loaded: F32, F16 and BF16, two or one to a word. Tiers: f32.
+// A file's values to a weight's, as they are loaded: F32, F16 and BF16, two or one to a word, to f32 or f16. Tiers: all.
 // Bindings: p, raw (a chunk of the file), y (the whole tensor).
+import { arrayOf, enableStored, type Stored, toStored } from './stored.ts'
 import { bindings, entry, flatIndex, uniformBlock } from './text.ts'
 
-export type StoredType = 'F32' | 'F16' | 'BF16'
+/** Types that checkpoints hold weights in, by their safetensors names. */
+export type FileType = 'F32' | 'F16' | 'BF16'
 
 /** How a tensor is laid out on the device: as stored, or a convolution's [out, in, window²] as [out, window², in]. */
 export type StoredLayout = 'rows' | 'window'
 
-export const convertName = (type: StoredType, layout: StoredLayout, workgroup: number): string =>
-  `convert.${type}.${layout}.w${workgroup}`
+export const convertName = (type: FileType, to: Stored, layout: StoredLayout, workgroup: number): string =>
+  `convert.${type}=${to}.${layout}.w${workgroup}`
 
-export const convert = (type: StoredType, layout: StoredLayout, workgroup: number): string => {
+export const convert = (type: FileType, to: Stored, layout: StoredLayout, workgroup: number): string => {
   const unpacked = {
     F32: 'array<f32, 1>(bitcast<f32>(word))',
     F16: 'array<f32, 2>(unpack2x16float(word).x, unpack2x16float(word).y)',
     BF16: 'array<f32, 2>(bitcast<f32>(word << 16u), bitcast<f32>(word & 0xffff0000u))',
   }[type]
   const perWord = type === 'F32' ? 1 : 2
-  return `
+  return `${enableStored(to)}
 ${uniformBlock(['words', 'count', 'first', 'channels', 'window'])}
-${bindings(['raw', 'array<u32>'], ['y!', 'array<f32>'])}
+${bindings(['raw', 'array<u32>'], ['y!', arrayOf(to)])}
 ${entry(workgroup)} {
   ${flatIndex(workgroup)}
   if (i >= p.words) { return; }
@@ -34,7 +36,7 @@ ${entry(workgroup)} {
         ? 'let target_ = source;'
         : 'let target_ = ((source / (p.channels * p.window)) * p.window + source % p.window) * p.channels + (source / p.window) % p.channels;'
     }
-    y[target_] = values[t];
+    y[target_] = ${toStored(to, 'values[t]')};
   }
 }`
 }

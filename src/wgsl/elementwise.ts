@@ -1,4 +1,4 @@
-// Elementwise kernels over flat f32 arrays. Tiers: f32. Bindings: p, inputs, y.
+// Elementwise kernels over flat f32 arrays. Tiers: all, in f32. Bindings: p, inputs, y.
 import { type Activation, activation } from './activations.ts'
 import { bindings, entry, flatIndex, uniformBlock, unroll } from './text.ts'
 

@@ -1,7 +1,8 @@
 // Group norm of x [batch, pixels, channels], channels last, in two kernels: statistics become one factor and one
 // addend per batch and channel; applying them fuses SiLU.
-// Tiers: f32. Bindings: statistics p, x, weight, bias, factors; apply p, x, factors, y.
+// Tiers: all. y is f32 or f16, all else f32. Bindings: statistics p, x, weight, bias, factors; apply p, x, factors, y.
 import { activation } from './activations.ts'
+import { arrayOf, enableStored, type Stored, toStored } from './stored.ts'
 import { bindings, entry, flatIndex, uniformBlock } from './text.ts'
 
 export const groupStatisticsName = (workgroup: number): string => `group_norm_statistics.w${workgroup}`
@@ -41,17 +42,17 @@ ${entry(workgroup)} {
 }`
 }
 
-export const groupApplyName = (silu: boolean, workgroup: number): string =>
-  `group_norm_apply${silu ? '+silu' : ''}.w${workgroup}`
+export const groupApplyName = (silu: boolean, stored: Stored, workgroup: number): string =>
+  `group_norm_apply.${stored}${silu ? '+silu' : ''}.w${workgroup}`
 
-export const groupApply = (silu: boolean, workgroup: number): string => `
+export const groupApply = (silu: boolean, stored: Stored, workgroup: number): string => `${enableStored(stored)}
 ${uniformBlock(['count', 'pixels', 'channels'])}
-${bindings(['x', 'array<f32>'], ['factors', 'array<f32>'], ['y!', 'array<f32>'])}
+${bindings(['x', 'array<f32>'], ['factors', 'array<f32>'], ['y!', arrayOf(stored)])}
 ${activation(silu ? 'silu' : 'none')}
 ${entry(workgroup)} {
   ${flatIndex(workgroup)}
   if (i >= p.count) { return; }
   let factorAt = i / (p.pixels * p.channels) * 2u * p.channels + i % p.channels;
   let v = x[i] * factors[factorAt] + factors[factorAt + p.channels];
-  y[i] = ${silu ? 'act(v)' : 'v'};
+  y[i] = ${toStored(stored, silu ? 'act(v)' : 'v')};
 }`

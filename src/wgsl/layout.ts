@@ -1,4 +1,5 @@
-// Kernels that move values and compute none: patches, channel order, rows of tables. Tiers: f32.
+// Kernels that move values and compute none: patches, channel order, rows of tables. Tiers: all; f32 but for tables.
+import { arrayOf, enableStored, loaded, type Stored } from './stored.ts'
 import { bindings, entry, flatIndex, uniformBlock } from './text.ts'
 
 /**
@@ -68,13 +69,13 @@ ${entry(workgroup)} {
 }`
 
 /** Rows of a table: y [ids, columns] = table[ids[i]]. */
-export const gather = (workgroup: number): string => `
+export const gather = (stored: Stored, workgroup: number): string => `${enableStored(stored)}
 ${uniformBlock(['count', 'columns'])}
-${bindings(['table', 'array<f32>'], ['ids', 'array<u32>'], ['y!', 'array<f32>'])}
+${bindings(['table', arrayOf(stored)], ['ids', 'array<u32>'], ['y!', 'array<f32>'])}
 ${entry(workgroup)} {
   ${flatIndex(workgroup)}
   if (i >= p.count) { return; }
-  y[i] = table[ids[i / p.columns] * p.columns + i % p.columns];
+  y[i] = ${loaded(stored, 'table[ids[i / p.columns] * p.columns + i % p.columns]')};
 }`
 
 /**

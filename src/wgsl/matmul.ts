@@ -1,6 +1,7 @@
 // Matmul: y [m, n] = epilogue(a [m, k] · b [n, k]ᵀ), and convolution as the same with windows for rows.
-// Tiers: f32. Bindings: p, a, b, [bias], [multiply], [gate], [residual], y.
+// Tiers: all. Operands and result are f32 or f16, the sums f32. Bindings: p, a, b, [bias], [multiply], [gate], [residual], y.
 // Speed: SwiftShader, two cores: bench/kernels/linear has the ladder.
+import { arrayOf, enableStored, type Stored } from './stored.ts'
 import { bindings, entry, laneInQuad, QUADS, uniformBlock } from './text.ts'
 import {
   EPILOGUE_FIELDS,
@@ -17,6 +18,8 @@ import { type TileShape, tileName } from './tile/shape.ts'
 export interface MatmulParameters {
   /** Rows of a matrix (linear), or windows of a picture (conv2d). */
   readonly rows: 'matrix' | 'window'
+  /** What a, b and y are stored as. */
+  readonly stored: { readonly a: Stored; readonly b: Stored; readonly y: Stored }
   readonly tile: TileShape
   /** Values loaded at once along depth; 4 needs a depth (channels) that 4 divides. */
   readonly vec: 1 | 4
@@ -24,20 +27,21 @@ export interface MatmulParameters {
 }
 
 export const matmulName = (m: MatmulParameters): string =>
-  `${m.rows === 'matrix' ? 'linear' : 'conv2d'}.f32.${tileName(m.tile)}.v${m.vec}.${epilogueName(m.epilogue)}`
+  `${m.rows === 'matrix' ? 'linear' : 'conv2d'}.${m.stored.a}*${m.stored.b}=${m.stored.y}.${tileName(m.tile)}.v${m.vec}.` +
+  epilogueName(m.epilogue)
 
-export function matmul({ rows, tile, vec, epilogue }: MatmulParameters): string {
-  const loader = rows === 'matrix' ? matrixRows(loadedRows(tile)) : windowRows(loadedRows(tile), vec)
-  const operand = vec === 4 ? 'array<vec4f>' : 'array<f32>'
-  return `${tile.quads ? QUADS : ''}
+export function matmul({ rows, stored, tile, vec, epilogue }: MatmulParameters): string {
+  const loader =
+    rows === 'matrix' ? matrixRows(loadedRows(tile), stored.a, vec) : windowRows(loadedRows(tile), stored.a, vec)
+  return `${enableStored(stored.a, stored.b, stored.y)}${tile.quads ? QUADS : ''}
 ${uniformBlock([...loader.fields, ...EPILOGUE_FIELDS])}
-${bindings(['a', operand], ['b', operand], ...epilogueBindings(epilogue), ['y!', 'array<f32>'])}
+${bindings(['a', arrayOf(stored.a, vec)], ['b', arrayOf(stored.b, vec)], ...epilogueBindings(epilogue), ['y!', arrayOf(stored.y)])}
 ${epilogueFunctions(epilogue)}
 ${entry(tile.lx, tile.ly, tile.quads)} {
   ${tile.quads ? laneInQuad : ''}
   let m0 = (workgroup.y * ${tile.ly}u + local.y) * ${tile.tm}u;
   let n0 = workgroup.x * ${tile.lx * tile.tn}u + local.x;
-  ${multiplyTile(loader, tile, vec)}
-  ${storeTile(epilogue, tile)}
+  ${multiplyTile(loader, tile, stored.b, vec)}
+  ${storeTile(epilogue, tile, stored.y)}
 }`
 }

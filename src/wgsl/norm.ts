@@ -1,12 +1,15 @@
 // Layer norm and RMS norm over rows, with adaLN modulation fused:
 // y = normalised(x) · weight + bias, then · (1 + scale[batch]) + shift[batch].
-// Tiers: f32 (statistics are f32 in every tier). Bindings: p, x, [weight], [bias], [modulation], y.
+// Tiers: all. x and y are f32 or f16, statistics f32. Bindings: p, x, [weight], [bias], [modulation], y.
 // One workgroup a row; the variance is summed around the mean, in a second pass over the row.
+import { arrayOf, enableStored, loaded, type Stored, toStored } from './stored.ts'
 import { bindings, entry, uniformBlock } from './text.ts'
 
 export interface NormParameters {
   readonly kind: 'layer' | 'rms'
   readonly workgroup: number
+  /** What x and y are stored as. */
+  readonly stored: { readonly x: Stored; readonly y: Stored }
   readonly weight: boolean
   readonly bias: boolean
   /** shift and scale are read from one tensor, at batch · modStride + shiftOffset (scaleOffset) + column. */
@@ -14,26 +17,26 @@ export interface NormParameters {
 }
 
 export const normName = (n: NormParameters): string =>
-  `${n.kind}_norm.w${n.workgroup}${n.weight ? '+weight' : ''}${n.bias ? '+bias' : ''}${n.modulation ? '+mod' : ''}`
+  `${n.kind}_norm.${n.stored.x}=${n.stored.y}.w${n.workgroup}${n.weight ? '+weight' : ''}${n.bias ? '+bias' : ''}${n.modulation ? '+mod' : ''}`
 
-export function norm({ kind, workgroup, weight, bias, modulation }: NormParameters): string {
+export function norm({ kind, workgroup, stored, weight, bias, modulation }: NormParameters): string {
   const sum = (name: string, term: string): string => `
   part = 0.0;
-  for (var c = local.x; c < p.columns; c += ${workgroup}u) { let v = x[at + c]; part += ${term}; }
+  for (var c = local.x; c < p.columns; c += ${workgroup}u) { let v = ${loaded(stored.x, 'x[at + c]')}; part += ${term}; }
   partial[local.x] = part;
   workgroupBarrier();
   var ${name} = 0.0;
   for (var t = 0u; t < ${workgroup}u; t++) { ${name} += partial[t]; }
   ${name} /= f32(p.columns);
   workgroupBarrier();`
-  return `
+  return `${enableStored(stored.x, stored.y)}
 ${uniformBlock(['columns', 'rows', 'rowsPerBatch', 'shiftOffset', 'scaleOffset', 'modStride', 'eps: f32'])}
 ${bindings(
-  ['x', 'array<f32>'],
+  ['x', arrayOf(stored.x)],
   ...((weight ? [['weight', 'array<f32>']] : []) as [string, string][]),
   ...((bias ? [['bias', 'array<f32>']] : []) as [string, string][]),
   ...((modulation ? [['modulation', 'array<f32>']] : []) as [string, string][]),
-  ['y!', 'array<f32>'],
+  ['y!', arrayOf(stored.y)],
 )}
 var<workgroup> partial: array<f32, ${workgroup}>;
 ${entry(workgroup)} {
@@ -45,11 +48,11 @@ ${entry(workgroup)} {
   let scaleBy = inverseSqrt(variance + p.eps);
   ${modulation ? 'let modAt = (row / p.rowsPerBatch) * p.modStride;' : ''}
   for (var c = local.x; c < p.columns; c += ${workgroup}u) {
-    var v = (x[at + c] - mean) * scaleBy;
+    var v = (${loaded(stored.x, 'x[at + c]')} - mean) * scaleBy;
     ${weight ? 'v *= weight[c];' : ''}
     ${bias ? 'v += bias[c];' : ''}
     ${modulation ? 'v = v * (1.0 + modulation[modAt + p.scaleOffset + c]) + modulation[modAt + p.shiftOffset + c];' : ''}
-    y[at + c] = v;
+    y[at + c] = ${toStored(stored.y, 'v')};
   }
 }`
 }

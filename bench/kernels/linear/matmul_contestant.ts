@@ -9,7 +9,7 @@ export const matmulContestant = (name: string, tile: TileShape): Contestant => (
     const [m, k] = x.shape
     const n = w.dim(0)
     const epilogue = { bias: false, activation: 'none', multiply: false, gate: false, residual: false } as const
-    const parameters = { rows: 'matrix', tile, vec: 4, epilogue } as const
+    const parameters = { rows: 'matrix', stored: { a: 'f32', b: 'f32', y: 'f32' }, tile, vec: 4, epilogue } as const
     const y = g.create([m, n])
     g.record({
       kernel: { name: `bench.${matmulName(parameters)}`, code: matmul(parameters) },

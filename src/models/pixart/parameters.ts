@@ -10,7 +10,7 @@ export function pixartParameters(c: PixArtConfig): Parameters {
   const embedder = (name: string, width: number) =>
     all.at(name).linear('linear_1', width, FREQUENCIES).linear('linear_2', width, width)
   all
-    .tensor('pos_embed.proj.weight', c.width, c.inChannels, c.patch, c.patch)
+    .matrix('pos_embed.proj.weight', c.width, c.inChannels, c.patch, c.patch)
     .tensor('pos_embed.proj.bias', c.width)
     .tensor('scale_shift_table', 2, c.width)
     .linear('adaln_single.linear', 6 * c.width, c.width)

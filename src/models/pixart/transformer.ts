@@ -24,14 +24,17 @@ export async function encodeText(
   mask: Tensor,
   { first, end }: { first: number; end: number },
 ): Promise<PixArtText> {
-  const hidden = linear(g, captions, w.affine('caption_projection.linear_1'), { activation: 'gelu_tanh' })
-  const text = linear(g, hidden, w.affine('caption_projection.linear_2'))
+  const hidden = linear(g, captions, w.affine('caption_projection.linear_1'), {
+    activation: 'gelu_tanh',
+    as: 'operand',
+  })
+  const text = linear(g, hidden, w.affine('caption_projection.linear_2'), { as: 'operand' })
   const keys: Tensor[] = []
   const values: Tensor[] = []
   for (let i = first; i < end; i++) {
     const attn2 = w.at('transformer_blocks').at(i).at('attn2')
-    keys[i] = linear(g, text, attn2.affine('to_k'))
-    values[i] = linear(g, text, attn2.affine('to_v'))
+    keys[i] = linear(g, text, attn2.affine('to_k'), { as: 'operand' })
+    values[i] = linear(g, text, attn2.affine('to_v'), { as: 'operand' })
   }
   return { keys, values, mask }
 }
@@ -71,7 +74,7 @@ export async function pixartTransformer(
   if (!blocks.tail) return x
 
   const table = add(g, repeatTwice(g, embedded), w.tensor('scale_shift_table')) // [batch, 2, width]
-  const out = layerNorm(g, x, { eps: 1e-6, modulation: { of: table, shift: 0, scale: c.width } })
+  const out = layerNorm(g, x, { eps: 1e-6, modulation: { of: table, shift: 0, scale: c.width }, as: 'operand' })
   return linear(g, out, w.affine('proj_out'))
 }
 
@@ -90,14 +93,18 @@ async function block(
   const [shiftMsa, scaleMsa, gateMsa, shiftMlp, scaleMlp, gateMlp] = [0, 1, 2, 3, 4, 5].map((k) => k * width)
 
   const attn1 = w.at('attn1')
-  const a = layerNorm(g, x, { eps: c.normEps, modulation: { of: table, shift: shiftMsa, scale: scaleMsa } })
-  const [q, k, v] = ['to_q', 'to_k', 'to_v'].map((part) => linear(g, a, attn1.affine(part)))
+  const a = layerNorm(g, x, {
+    eps: c.normEps,
+    modulation: { of: table, shift: shiftMsa, scale: scaleMsa },
+    as: 'operand',
+  })
+  const [q, k, v] = ['to_q', 'to_k', 'to_v'].map((part) => linear(g, a, attn1.affine(part), { as: 'operand' }))
   const { image } = await execution.attend(g, `transformer_blocks.${index}.attn1`, { q, k, v, heads })
   x = linear(g, image, attn1.affine('to_out.0'), { gate: { of: table, offset: gateMsa }, residual: x })
 
   const attn2 = w.at('attn2')
   const cross = attention(g, {
-    q: linear(g, x, attn2.affine('to_q')),
+    q: linear(g, x, attn2.affine('to_q'), { as: 'operand' }),
     k: text.keys[index],
     v: text.values[index],
     heads,
@@ -105,8 +112,12 @@ async function block(
   })
   x = linear(g, cross, attn2.affine('to_out.0'), { residual: x })
 
-  const m = layerNorm(g, x, { eps: c.normEps, modulation: { of: table, shift: shiftMlp, scale: scaleMlp } })
-  const up = linear(g, m, w.affine('ff.net.0.proj'), { activation: 'gelu_tanh' })
+  const m = layerNorm(g, x, {
+    eps: c.normEps,
+    modulation: { of: table, shift: shiftMlp, scale: scaleMlp },
+    as: 'operand',
+  })
+  const up = linear(g, m, w.affine('ff.net.0.proj'), { activation: 'gelu_tanh', as: 'operand' })
   return linear(g, up, w.affine('ff.net.2'), { gate: { of: table, offset: gateMlp }, residual: x })
 }
 

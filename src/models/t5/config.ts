@@ -34,7 +34,7 @@ export function t5Config(json: unknown): T5Config {
 /** Every weight of T5EncoderModel, by checkpoint key. */
 export function t5Parameters(c: T5Config): Parameters {
   const all = new Parameters()
-  all.tensor('shared.weight', c.vocabulary, c.width).tensor('encoder.final_layer_norm.weight', c.width)
+  all.matrix('shared.weight', c.vocabulary, c.width).tensor('encoder.final_layer_norm.weight', c.width)
   const inner = c.heads * c.headDim
   for (let i = 0; i < c.layers; i++) {
     const [attention, feedForward] = [0, 1].map((k) => all.at('encoder').at('block').at(i).at('layer').at(k))

@@ -8,7 +8,8 @@ import type { T5Config } from './config.ts'
 const MASKED = -3.4028234663852886e38
 
 /**
- * T5EncoderModel, v1.1 (Raffel et al. 2020; transformers modeling_t5.py). Attention is not scaled.
+ * T5EncoderModel, v1.1 (Raffel et al. 2020; transformers modeling_t5.py). Attention is not scaled. The gated hidden states
+ * exceed f16 in large checkpoints, so they stay f32 in every tier, as transformers keeps `wo`.
  *
  * @param ids token ids, batch · tokens of them
  * @param mask 1 for text and 0 for padding, as many; without one, padding takes part (as SD3 and FLUX do it)
@@ -43,13 +44,13 @@ export async function t5Encoder(
     const layer = w.at('encoder').at('block').at(i).at('layer')
     x = await g.scope(() => {
       const self = layer.at(0).at('SelfAttention')
-      const a = rmsNorm(g, x, { eps: c.eps, weight: layer.at(0).tensor('layer_norm.weight') })
-      const [q, k, v] = ['q', 'k', 'v'].map((part) => linear(g, a, self.affine(part)))
+      const a = rmsNorm(g, x, { eps: c.eps, weight: layer.at(0).tensor('layer_norm.weight'), as: 'operand' })
+      const [q, k, v] = ['q', 'k', 'v'].map((part) => linear(g, a, self.affine(part), { as: 'operand' }))
       const attended = attention(g, { q, k, v, heads: c.heads, scale: 1, bias, mask: padding })
       const h = linear(g, attended, self.affine('o'), { residual: x })
 
       const dense = layer.at(1).at('DenseReluDense')
-      const f = rmsNorm(g, h, { eps: c.eps, weight: layer.at(1).tensor('layer_norm.weight') })
+      const f = rmsNorm(g, h, { eps: c.eps, weight: layer.at(1).tensor('layer_norm.weight'), as: 'operand' })
       const gated = linear(g, f, dense.affine('wi_0'), {
         activation: 'gelu_tanh',
         multiply: linear(g, f, dense.affine('wi_1')),

@@ -4,7 +4,7 @@ import { DitError } from '../errors.ts'
 import type { KernelTarget } from '../kernel.ts'
 import { kernel } from '../kernels.ts'
 import type { Recorder } from '../recorder.ts'
-import { shapeText, type Tensor } from '../tensor.ts'
+import { floatType, shapeText, type Tensor } from '../tensor.ts'
 
 export interface AttentionInputs {
   /** [batch, queries, heads · dim]; tokens may be spread over several dimensions (a picture's rows and columns). */
@@ -47,7 +47,12 @@ function recordAttention(g: Recorder, inputs: AttentionInputs, withLse: boolean)
     )
   }
   const vec = dim % 4 === 0 ? 4 : 1
+  const stored = floatType(q)
+  if (k.dtype !== stored || v.dtype !== stored) {
+    throw new DitError('validation', `attention of q in ${stored}, k in ${k.dtype}, v in ${v.dtype}`)
+  }
   const parameters: AttentionParameters = {
+    stored,
     ...chooseSplit(g.device.target, queries, dim / vec, vec),
     vec,
     bias: bias !== undefined,
@@ -56,7 +61,7 @@ function recordAttention(g: Recorder, inputs: AttentionInputs, withLse: boolean)
   }
   const { rows, columns, workgroup } = parameters
   const [threads, lanes] = workgroup === 'quad' ? [1, 4] : [workgroup, 1]
-  const out = g.create(q.shape, 'f32', 'attention')
+  const out = g.create(q.shape, stored, 'attention')
   const lse = withLse ? g.create([batch, heads, queries], 'f32', 'lse') : undefined
   const stride = width / vec
   g.record({

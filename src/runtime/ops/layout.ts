@@ -2,7 +2,7 @@ import * as code from '../../wgsl/layout.ts'
 import { flatGroups } from '../../wgsl/text.ts'
 import { flatWorkgroup, kernel } from '../kernels.ts'
 import type { Recorder } from '../recorder.ts'
-import type { Tensor } from '../tensor.ts'
+import { floatType, type Tensor } from '../tensor.ts'
 import type { UniformValue } from '../uniforms.ts'
 
 function move(
@@ -78,7 +78,14 @@ export const concat = (g: Recorder, a: Tensor, b: Tensor, rows: number): Tensor 
 
 /** Rows of a table: table [rows, ...], ids [...] of u32 → [...ids, ...]. */
 export const gather = (g: Recorder, table: Tensor, ids: Tensor): Tensor =>
-  move(g, 'gather', code.gather, [table, ids], [...ids.shape, ...table.shape.slice(1)], [table.size / table.dim(0)])
+  move(
+    g,
+    `gather.${floatType(table)}`,
+    (w) => code.gather(floatType(table), w),
+    [table, ids],
+    [...ids.shape, ...table.shape.slice(1)],
+    [table.size / table.dim(0)],
+  )
 
 /** T5's bias [heads, queries, keys] of table [buckets, heads]; buckets of the distances 1 − queries … keys − 1. */
 export const relativeBias = (g: Recorder, table: Tensor, buckets: Tensor, queries: number, keys: number): Tensor =>

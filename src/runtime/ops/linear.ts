@@ -4,9 +4,9 @@ import type { Epilogue } from '../../wgsl/tile/epilogue.ts'
 import type { TileShape } from '../../wgsl/tile/shape.ts'
 import { DitError } from '../errors.ts'
 import type { KernelTarget } from '../kernel.ts'
-import { kernel } from '../kernels.ts'
+import { kernel, storedAs } from '../kernels.ts'
 import type { Recorder } from '../recorder.ts'
-import { shapeText, type Tensor } from '../tensor.ts'
+import { floatType, shapeText, type Tensor, type Use } from '../tensor.ts'
 
 /** `columns` values of each batch row of `of`, from `offset` on: one of adaLN's shifts, scales or gates. */
 export interface Chunk {
@@ -23,6 +23,8 @@ export interface EpilogueOptions {
   gate?: Chunk
   /** Of the output's shape, or of its last rows' (position embeddings: the same for every picture). */
   residual?: Tensor
+  /** What the result is for. Default 'stream'. */
+  as?: Use
 }
 
 /** Weight [out, in] and bias [out] of a linear layer; [out, window, window, in] of a convolution. */
@@ -54,7 +56,7 @@ export function recordMatmul(
   vec: 1 | 4,
   fields: readonly number[],
   bias: Tensor | undefined,
-  { activation = 'none', multiply, gate, residual }: EpilogueOptions,
+  { activation = 'none', multiply, gate, residual, as }: EpilogueOptions,
 ): Tensor {
   const out = shape[shape.length - 1]
   const epilogue: Epilogue = {
@@ -65,8 +67,10 @@ export function recordMatmul(
     residual: residual !== undefined,
   }
   const tile = chooseTile(g.device.target, rows, out)
-  const parameters = { rows: rowsKind, tile, vec, epilogue } as const
-  const y = g.create(shape, 'f32', rowsKind === 'matrix' ? 'linear' : 'conv2d')
+  const result = storedAs(g.device.target, as)
+  const stored = { a: floatType(operands[0]), b: floatType(operands[1]), y: result }
+  const parameters = { rows: rowsKind, stored, tile, vec, epilogue } as const
+  const y = g.create(shape, result, rowsKind === 'matrix' ? 'linear' : 'conv2d')
   const extras = [bias, multiply, gate?.of, residual].filter((t) => t !== undefined)
   g.record({
     kernel: kernel(matmulName(parameters), () => matmul(parameters)),

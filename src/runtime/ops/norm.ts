@@ -1,9 +1,9 @@
 import { groupApply, groupApplyName, groupStatistics, groupStatisticsName } from '../../wgsl/group_norm.ts'
 import { type NormParameters, norm as normCode, normName } from '../../wgsl/norm.ts'
 import { FLAT_WIDTH, flatGroups } from '../../wgsl/text.ts'
-import { flatWorkgroup, kernel, rowWorkgroup } from '../kernels.ts'
+import { flatWorkgroup, kernel, rowWorkgroup, storedAs } from '../kernels.ts'
 import type { Recorder } from '../recorder.ts'
-import type { Tensor } from '../tensor.ts'
+import { floatType, type Tensor, type Use } from '../tensor.ts'
 
 export interface NormOptions {
   /** Added to the variance. */
@@ -13,6 +13,8 @@ export interface NormOptions {
   bias?: Tensor
   /** adaLN: y · (1 + scale) + shift, both read from `of` [batch, anything] at these offsets. */
   modulation?: { of: Tensor; shift: number; scale: number }
+  /** What the result is for. Default 'stream'. */
+  as?: Use
 }
 
 /** Layer norm over the last dimension, with modulation fused. */
@@ -28,11 +30,12 @@ function recordNorm(g: Recorder, kind: 'layer' | 'rms', x: Tensor, options: Norm
   const parameters: NormParameters = {
     kind,
     workgroup: rowWorkgroup(g.device.target),
+    stored: { x: floatType(x), y: storedAs(g.device.target, options.as) },
     weight: weight !== undefined,
     bias: bias !== undefined,
     modulation: modulation !== undefined,
   }
-  const y = g.create(x.shape, 'f32', `${kind} norm`)
+  const y = g.create(x.shape, parameters.stored.y, `${kind} norm`)
   g.record({
     kernel: kernel(normName(parameters), () => normCode(parameters)),
     inputs: [x, weight, bias, modulation?.of].filter((t) => t !== undefined),
@@ -57,13 +60,15 @@ export interface GroupNormOptions {
   weight: Tensor
   bias: Tensor
   silu?: boolean
+  /** What the result is for. Default 'stream'. */
+  as?: Use
 }
 
 /** Group norm of x [batch, ..., channels], channels last, with SiLU fused where asked. */
 export function groupNorm(
   g: Recorder,
   x: Tensor,
-  { groups, eps, weight, bias, silu = false }: GroupNormOptions,
+  { groups, eps, weight, bias, silu = false, as }: GroupNormOptions,
 ): Tensor {
   const batch = x.dim(0)
   const channels = x.dim(-1)
@@ -78,9 +83,10 @@ export function groupNorm(
     uniforms: [pixels, channels, channels / groups, { f32: eps }],
     groups: [groups, batch, 1],
   })
-  const y = g.create(x.shape, 'f32', 'group norm')
+  const stored = storedAs(g.device.target, as)
+  const y = g.create(x.shape, stored, 'group norm')
   g.record({
-    kernel: kernel(groupApplyName(silu, flat), () => groupApply(silu, flat)),
+    kernel: kernel(groupApplyName(silu, stored, flat), () => groupApply(silu, stored, flat)),
     inputs: [x, factors],
     outputs: [y],
     uniforms: [x.size, pixels, channels],

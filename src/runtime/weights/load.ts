@@ -1,19 +1,19 @@
-import { convert, convertName, type StoredType } from '../../wgsl/convert.ts'
+import { convert, convertName, type FileType } from '../../wgsl/convert.ts'
 import { flatGroups } from '../../wgsl/text.ts'
 import { throwIfAborted } from '../abort.ts'
 import type { Device } from '../device.ts'
 import { DitError } from '../errors.ts'
 import { flatWorkgroup, kernel } from '../kernels.ts'
-import { Tensor } from '../tensor.ts'
+import { floatType, type Tensor } from '../tensor.ts'
 import { UniformPacker } from '../uniforms.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { matchNames } from './match_names.ts'
-import type { Parameter, Parameters } from './parameters.ts'
+import { deviceTensor, type Parameter, type Parameters } from './parameters.ts'
 import { Weights } from './weights.ts'
 
 /** Bytes read at once unless told otherwise. The host holds two such chunks at most, whatever the model's size. */
 const CHUNK = 16 * 2 ** 20
-const BYTES: Record<StoredType, number> = { F32: 4, F16: 2, BF16: 2 }
+const BYTES: Record<FileType, number> = { F32: 4, F16: 2, BF16: 2 }
 
 export interface LoadOptions {
   /** Stored tensors that are known and not needed (the encoder of a decoder-only use). */
@@ -25,7 +25,7 @@ export interface LoadOptions {
 }
 
 /**
- * Loads `parameters` from a checkpoint: bytes go from the file into mapped device memory, and a kernel widens and
+ * Loads `parameters` from a checkpoint: bytes go from the file into mapped device memory, and a kernel converts and
  * lays them out there. Names and shapes are checked both ways before the first byte is read.
  */
 export async function loadWeights(
@@ -66,9 +66,10 @@ async function fill(
   chunkBytes: number,
 ): Promise<void> {
   const { path, tensor: stored } = checkpoint.entry(tensor.label)
-  const type = stored.dtype as StoredType
+  const type = stored.dtype as FileType
+  const to = floatType(tensor)
   const workgroup = flatWorkgroup(device.target)
-  const code = kernel(convertName(type, layout, workgroup), () => convert(type, layout, workgroup))
+  const code = kernel(convertName(type, to, layout, workgroup), () => convert(type, to, layout, workgroup))
   await device.pipelines.prepare([code])
   for (let at = 0; at < stored.bytes; at += chunkBytes) {
     const bytes = Math.min(chunkBytes, stored.bytes - at)
@@ -91,9 +92,8 @@ async function fill(
 }
 
 /** The weight's place on the device, counted against --memory; its values are yet to come. */
-async function allocate(device: Device, name: string, { shape, layout }: Parameter): Promise<Tensor> {
-  const tensor = new Tensor(layout === 'window' ? [shape[0], shape[2], shape[3], shape[1]] : shape, 'f32', name)
-  tensor.persistent = true
+async function allocate(device: Device, name: string, parameter: Parameter): Promise<Tensor> {
+  const tensor = deviceTensor(name, parameter, device.target)
   const limit = Math.min(device.gpu.limits.maxBufferSize, device.gpu.limits.maxStorageBufferBindingSize)
   if (tensor.bytes > limit) {
     throw new DitError(

@@ -1,4 +1,7 @@
 import type { StoredLayout } from '../../wgsl/convert.ts'
+import type { KernelTarget } from '../kernel.ts'
+import { storedAs } from '../kernels.ts'
+import { Tensor, type Use } from '../tensor.ts'
 
 /** One weight that a network needs, by the key it has in checkpoints. */
 export interface Parameter {
@@ -6,6 +9,16 @@ export interface Parameter {
   readonly shape: number[]
   /** How kernels want it: as stored, or a convolution's [out, in, y, x] as [out, y, x, in]. */
   readonly layout: StoredLayout
+  /** Matrices and windows are operands of products; biases, norms and tables that are added are not. */
+  readonly as: Use
+}
+
+/** The tensor that holds a parameter on a device of that tier; it has no bytes yet. */
+export function deviceTensor(name: string, { shape, layout, as }: Parameter, target: KernelTarget): Tensor {
+  const arranged = layout === 'window' ? [shape[0], shape[2], shape[3], shape[1]] : shape
+  const tensor = new Tensor(arranged, storedAs(target, as), name)
+  tensor.persistent = true
+  return tensor
 }
 
 /**
@@ -27,19 +40,29 @@ export class Parameters {
   }
 
   tensor(name: string, ...shape: number[]): this {
-    this.all.set(this.#prefix + name, { shape, layout: 'rows' })
+    this.all.set(this.#prefix + name, { shape, layout: 'rows', as: 'stream' })
+    return this
+  }
+
+  /** A tensor that is an operand of products as it is, or a table of embeddings. */
+  matrix(name: string, ...shape: number[]): this {
+    this.all.set(this.#prefix + name, { shape, layout: 'rows', as: 'operand' })
     return this
   }
 
   /** `name`.weight [out, in] and, unless told otherwise, `name`.bias [out]. */
   linear(name: string, out: number, input: number, bias = true): this {
-    this.tensor(`${name}.weight`, out, input)
+    this.matrix(`${name}.weight`, out, input)
     return bias ? this.tensor(`${name}.bias`, out) : this
   }
 
   /** `name`.weight [out, in, window, window] and `name`.bias [out]. */
   conv(name: string, out: number, input: number, window: number): this {
-    this.all.set(`${this.#prefix}${name}.weight`, { shape: [out, input, window, window], layout: 'window' })
+    this.all.set(`${this.#prefix}${name}.weight`, {
+      shape: [out, input, window, window],
+      layout: 'window',
+      as: 'operand',
+    })
     return this.tensor(`${name}.bias`, out)
   }
 

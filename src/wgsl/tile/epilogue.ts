@@ -1,4 +1,5 @@
 import { type Activation, activation } from '../activations.ts'
+import { type Stored, toStored } from '../stored.ts'
 import { unroll } from '../text.ts'
 import type { TileShape } from './shape.ts'
 
@@ -37,7 +38,7 @@ export const epilogueFunctions = (e: Epilogue): string => activation(e.activatio
  * Stores the thread's sums `c{i}_{j}` at rows m0 + i and columns n0 + j·lx; edges are guarded here and only here.
  * Unrolled, the sums stay in registers; rolled, a driver that compiles slowly sees one store instead of tm · tn.
  */
-export function storeTile(e: Epilogue, { tm, tn, lx, rolled }: TileShape): string {
+export function storeTile(e: Epilogue, { tm, tn, lx, rolled }: TileShape, stored: Stored): string {
   const value = (sum: string): string => {
     let v = sum
     if (e.bias) v = `(${v} + bias[n])`
@@ -56,7 +57,7 @@ export function storeTile(e: Epilogue, { tm, tn, lx, rolled }: TileShape): strin
   }
 }`
   const store = (j: string, sum: string): string =>
-    `{ let n = n0 + ${j} * ${lx}u; if (n < p.n) { y[m * p.n + n] = ${value(sum)}; } }`
+    `{ let n = n0 + ${j} * ${lx}u; if (n < p.n) { y[m * p.n + n] = ${toStored(stored, value(sum))}; } }`
   if (!rolled)
     return unroll(tm, (i) =>
       row(

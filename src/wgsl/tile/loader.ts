@@ -1,3 +1,4 @@
+import { loaded, type Stored } from '../stored.ts'
 import { unroll } from '../text.ts'
 
 /**
@@ -23,11 +24,11 @@ export interface LoadedRows {
 }
 
 /** Rows of a matrix [m, k]. Rows past the end read the last one; the epilogue drops them. */
-export const matrixRows = ({ count, at }: LoadedRows): Loader => ({
+export const matrixRows = ({ count, at }: LoadedRows, stored: Stored, vec: 1 | 4): Loader => ({
   name: 'rows',
   fields: ['m', 'n', 'k'],
   rows: unroll(count, (i) => `let row${i} = min(${at(i)}, p.m - 1u) * p.k;`),
-  row: (i, name) => `let ${name} = a[row${i} + k];`,
+  row: (i, name) => `let ${name} = ${loaded(stored, `a[row${i} + k]`, vec)};`,
   advance: '',
 })
 
@@ -36,7 +37,7 @@ export const matrixRows = ({ count, at }: LoadedRows): Loader => ({
  * an implicit matmul. x [batch, height, width, channels]; enlarged 2^`enlarge` times by nearest neighbour without
  * making the larger picture. One flat loop: nested ones over the window made a software driver compile for a minute.
  */
-export const windowRows = ({ count, at }: LoadedRows, vec: 1 | 4): Loader => ({
+export const windowRows = ({ count, at }: LoadedRows, stored: Stored, vec: 1 | 4): Loader => ({
   name: 'window',
   fields: ['m', 'n', 'k', 'channels', 'height', 'width', 'outHeight', 'outWidth', 'window', 'stride', 'pad', 'enlarge'],
   rows: `
@@ -54,7 +55,7 @@ let image${i} = pixel${i} / (p.outWidth * p.outHeight) * p.height;`,
 let ${name}inside = (${name}y >= 0) & (${name}x >= 0) & (${name}y < bottom) & (${name}x < right);
 let ${name}row = (image${i} + (u32(${name}y) >> p.enlarge)) * p.width;
 let ${name}at = (${name}row + (u32(${name}x) >> p.enlarge)) * p.channels + channel;
-let ${name} = select(${vec === 4 ? 'vec4f()' : '0.0'}, a[select(0u, ${name}at, ${name}inside)], ${name}inside);`,
+let ${name} = select(${vec === 4 ? 'vec4f()' : '0.0'}, ${loaded(stored, `a[select(0u, ${name}at, ${name}inside)]`, vec)}, ${name}inside);`,
   advance: `
 channel += 1u;
 let nextPixel = channel == p.channels;

@@ -1,3 +1,4 @@
+import { loaded, type Stored } from '../stored.ts'
 import { unroll } from '../text.ts'
 import type { LoadedRows, Loader } from './loader.ts'
 import type { TileShape } from './shape.ts'
@@ -10,7 +11,7 @@ export const loadedRows = ({ tm, quads }: TileShape): LoadedRows =>
  * Sums `c{i}_{j}` over depth in registers: tm rows of `a` against tn rows of `b` [n, k]. Both are read straight from
  * storage, `vec` values at a time: each value loaded serves tm or tn products, and no barrier is needed.
  */
-export function multiplyTile(loader: Loader, tile: TileShape, vec: 1 | 4): string {
+export function multiplyTile(loader: Loader, tile: TileShape, stored: Stored, vec: 1 | 4): string {
   const { tm, tn, lx, quads } = tile
   const load = quads
     ? unroll(loadedRows(tile).count, (i) => loader.row(i, `r${i}`)) +
@@ -24,7 +25,7 @@ ${unroll(tn, (j) => `let column${j} = min(n0 + ${j * lx}u, p.n - 1u) * p.k;`)}
 ${unroll(tm, (i) => unroll(tn, (j) => `var c${i}_${j} = 0.0;`))}
 for (var k = 0u; k < p.k; k++) {
   ${load}
-  ${unroll(tn, (j) => `{ let b = b[column${j} + k]; ${unroll(tm, (i) => `c${i}_${j} += ${product(i)};`)} }`)}
+  ${unroll(tn, (j) => `{ let b = ${loaded(stored, `b[column${j} + k]`, vec)}; ${unroll(tm, (i) => `c${i}_${j} += ${product(i)};`)} }`)}
   ${loader.advance}
 }`
 }

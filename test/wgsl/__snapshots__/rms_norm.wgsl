@@ -1,8 +1,9 @@
+enable f16;
 struct Params { columns: u32, rows: u32, rowsPerBatch: u32, shiftOffset: u32, scaleOffset: u32, modStride: u32, eps: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f16>;
 var<workgroup> partial: array<f32, 128>;
 @compute @workgroup_size(128, 1) fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) workgroup: vec3u) {
 let row = min(workgroup.y * 65535u + workgroup.x, p.rows - 1u);
@@ -21,6 +22,6 @@ let scaleBy = inverseSqrt(variance + p.eps);
 for (var c = local.x; c < p.columns; c += 128u) {
 var v = (x[at + c] - mean) * scaleBy;
 v *= weight[c];
-y[at + c] = v;
+y[at + c] = f16(clamp(v, -65504.0, 65504.0));
 }
 }

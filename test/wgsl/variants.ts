@@ -1,0 +1,123 @@
+import type { KernelTarget } from '../../src/runtime/kernel.ts'
+import { chooseTile } from '../../src/runtime/ops/linear.ts'
+import type { Activation } from '../../src/wgsl/activations.ts'
+import { attention, attentionName } from '../../src/wgsl/attention.ts'
+import { attentionQuads } from '../../src/wgsl/attention_quads.ts'
+import { convert, convertName } from '../../src/wgsl/convert.ts'
+import * as elementwise from '../../src/wgsl/elementwise.ts'
+import { groupApply, groupApplyName, groupStatistics } from '../../src/wgsl/group_norm.ts'
+import * as layout from '../../src/wgsl/layout.ts'
+import { type MatmulParameters, matmul, matmulName } from '../../src/wgsl/matmul.ts'
+import { norm, normName } from '../../src/wgsl/norm.ts'
+import type { Stored } from '../../src/wgsl/stored.ts'
+import type { Epilogue } from '../../src/wgsl/tile/epilogue.ts'
+
+/** A kernel's name and text. */
+export type Variant = [name: string, code: string]
+
+export const GPU: KernelTarget = { tier: 'f32', software: false, quads: true }
+export const CPU: KernelTarget = { tier: 'f32', software: true, quads: true }
+export const PLAIN: Epilogue = { bias: false, activation: 'none', multiply: false, gate: false, residual: false }
+export const FULL: Epilogue = { bias: true, activation: 'gelu_tanh', multiply: true, gate: true, residual: true }
+
+export function* epilogues(): Generator<Epilogue> {
+  const activations: Activation[] = ['none', 'gelu_tanh', 'silu', 'relu']
+  for (const activation of activations)
+    for (let bits = 0; bits < 16; bits++)
+      yield { activation, bias: !!(bits & 1), multiply: !!(bits & 2), gate: !!(bits & 4), residual: !!(bits & 8) }
+}
+
+/** The texts that ops can generate where operands are stored so; with quads only where the device has subgroups. */
+export function variants(stored: Stored, quads: boolean): Record<string, Variant[]> {
+  return {
+    matmul: matmuls(stored, quads),
+    attention: attentions(stored, quads),
+    norm: norms(stored),
+    other: others(stored),
+  }
+}
+
+function matmuls(operand: Stored, quads: boolean): Variant[] {
+  const targets = [GPU, { ...CPU, quads: false }, ...(quads ? [CPU] : [])]
+  const all: Variant[] = []
+  const add = (parameters: MatmulParameters) => all.push([matmulName(parameters), matmul(parameters)])
+  for (const rows of ['matrix', 'window'] as const)
+    for (const vec of [1, 4] as const)
+      for (const target of targets)
+        for (const [m, n] of [
+          [1, 1],
+          [1, 9],
+          [6, 3],
+          [500, 500],
+        ]) {
+          const tile = chooseTile(target, m, n)
+          for (const epilogue of m === 1 ? epilogues() : [PLAIN, FULL]) {
+            add({ rows, stored: { a: operand, b: operand, y: operand }, tile, vec, epilogue })
+          }
+          if (operand === 'f32') continue
+          // The residual stream goes in and comes out as f32.
+          for (const [a, y] of [
+            ['f32', operand],
+            [operand, 'f32'],
+            ['f32', 'f32'],
+          ] as const) {
+            add({ rows, stored: { a, b: operand, y }, tile, vec, epilogue: FULL })
+          }
+        }
+  return all
+}
+
+function attentions(stored: Stored, quads: boolean): Variant[] {
+  const all: Variant[] = []
+  for (let bits = 0; bits < 16; bits++) {
+    const parts = { stored, bias: !!(bits & 1), mask: !!(bits & 2), lse: !!(bits & 4), vec: bits & 8 ? 4 : 1 } as const
+    for (const [rows, columns] of [
+      [1, 128],
+      [2, 18],
+      [4, 1],
+    ]) {
+      const parameters = { ...parts, rows, columns, workgroup: 64 }
+      all.push([attentionName(parameters), attention(parameters)])
+    }
+    for (const [rows, columns] of quads
+      ? [
+          [8, 2],
+          [4, 40],
+        ]
+      : []) {
+      const parameters = { ...parts, rows, columns, workgroup: 'quad' } as const
+      all.push([attentionName(parameters), attentionQuads(parameters)])
+    }
+  }
+  return all
+}
+
+function norms(y: Stored): Variant[] {
+  const all: Variant[] = []
+  for (const kind of ['layer', 'rms'] as const)
+    for (const x of y === 'f16' ? (['f32', 'f16'] as const) : (['f32'] as const))
+      for (const workgroup of [4, 128])
+        for (let bits = 0; bits < 8; bits++) {
+          const parts = { weight: !!(bits & 1), bias: !!(bits & 2), modulation: !!(bits & 4) }
+          const parameters = { kind, workgroup, stored: { x, y }, ...parts }
+          all.push([normName(parameters), norm(parameters)])
+        }
+  return all
+}
+
+function others(stored: Stored): Variant[] {
+  const all: Variant[] = [4, 128].map((w) => [`statistics ${w}`, groupStatistics(w)])
+  for (const w of [16, 64]) {
+    for (const silu of [true, false]) all.push([groupApplyName(silu, stored, w), groupApply(silu, stored, w)])
+    for (let inputs = 1; inputs <= 5; inputs++) all.push([`combine ${inputs}`, elementwise.combine(inputs, w)])
+    for (const name of ['silu', 'relu', 'gelu_tanh'] as const) all.push([name, elementwise.activate(name, w)])
+    all.push(['guide', elementwise.guide(w)])
+    const { gather, ...moves } = layout
+    for (const [name, text] of Object.entries(moves)) all.push([name, text(w)])
+    all.push(['gather', gather(stored, w)])
+    for (const type of ['F32', 'F16', 'BF16'] as const)
+      for (const order of ['rows', 'window'] as const)
+        all.push([convertName(type, stored, order, w), convert(type, stored, order, w)])
+  }
+  return all
+}
