@@ -11,6 +11,8 @@ export interface Dispatch {
   readonly kernel: Kernel
   readonly inputs: readonly Tensor[]
   readonly outputs: readonly Tensor[]
+  /** It writes a part of its outputs, and what else they hold stays. */
+  readonly keepsRest?: boolean
   readonly uniforms: readonly UniformValue[]
   readonly groups: readonly [number, number, number]
 }
@@ -28,6 +30,7 @@ export class Recorder {
   #dispatches: Dispatch[] = []
   #scopes: Set<Tensor>[] = [new Set()]
   readonly #placeholders = new WeakSet<Tensor>()
+  #rehearsing = false
 
   constructor(device: Device) {
     this.device = device
@@ -119,20 +122,24 @@ export class Recorder {
     if (dispatches.length === 0) return
     this.device.throwIfFailed()
     const places = await this.#ready(dispatches)
+    if (this.#rehearsing) return
     await this.device.checked(() => this.#encode(dispatches, places))
   }
 
   /**
-   * Records `body`, compiles its kernels and reserves its memory, and runs nothing: what would not fit fails here,
-   * before any work is done. Nothing else may be recorded.
+   * Records `body`, compiles its kernels and reserves its memory, and runs nothing, however often it flushes: what
+   * would not fit fails here, before any work is done. Nothing else may be recorded.
    */
   async rehearse(body: () => Promise<unknown>): Promise<void> {
-    await this.scope(async () => {
-      await body()
-      const dispatches = this.#dispatches
-      this.#dispatches = []
-      await this.#ready(dispatches)
-    })
+    this.#rehearsing = true
+    try {
+      await this.scope(async () => {
+        await body()
+        await this.flush()
+      })
+    } finally {
+      this.#rehearsing = false
+    }
   }
 
   /** The tensor's values, after running what is recorded. */
@@ -214,7 +221,7 @@ export class Recorder {
       if (this.device.poison) {
         pass.end()
         d.outputs.forEach((tensor, k) => {
-          if (!d.inputs.includes(tensor))
+          if (!d.keepsRest && !d.inputs.includes(tensor))
             this.device.poison!(encoder, places[i][d.inputs.length + k].buffer, tensor.bytes)
         })
         pass = encoder.beginComputePass()
