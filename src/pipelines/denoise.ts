@@ -23,13 +23,15 @@ export async function denoise(g: Recorder, options: DenoiseOptions): Promise<Ten
   const steps = scheduler.timesteps.length
   for (let i = 0; i < steps; i++) {
     throwIfAborted(signal)
-    const next = await recordStep(g, state, scheduler, i, options.predict)
-    for (const tensor of [state.latents, ...state.history]) {
-      if (tensor !== next.latents && !next.history.includes(tensor)) g.release(tensor)
-    }
-    state = next
-    await g.flush()
-    await g.device.finished()
+    state = await g.phase('step', async () => {
+      const next = await recordStep(g, state, scheduler, i, options.predict)
+      for (const tensor of [state.latents, ...state.history]) {
+        if (tensor !== next.latents && !next.history.includes(tensor)) g.release(tensor)
+      }
+      await g.flush()
+      await g.device.finished()
+      return next
+    })
     await onStep?.(i + 1, scheduler.timesteps[i], state)
   }
   for (const tensor of state.history) g.release(tensor)

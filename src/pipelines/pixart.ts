@@ -147,7 +147,7 @@ class PixArtRun {
     await this.#rehearse(tokens)
     throwIfAborted(signal)
 
-    const text = await g.scope(() => this.#encodeText(tokens))
+    const text = await g.phase('text', () => g.scope(() => this.#encodeText(tokens)))
     const scaled = noise.map((v) => v * this.#scheduler.initNoiseSigma)
     const latents = await denoise(g, {
       predict: (x, timestep) => this.#predict(x, timestep, text),
@@ -265,7 +265,9 @@ class PixArtRun {
     for (let i = 0; i < this.#pictures; i++) {
       throwIfAborted(this.#options.signal)
       const picture = latents.subarray(i * size, (i + 1) * size)
-      const decoded = await g.scope(() => decodeLatents(g, this.#c.vae, g.upload(picture, shape, 'latents')))
+      const decoded = await g.phase('decode', () =>
+        g.scope(() => decodeLatents(g, this.#c.vae, g.upload(picture, shape, 'latents'))),
+      )
       const chw = resizeAndCrop(
         await g.read(decoded),
         [decoded.dim(1), this.#height, this.#width],

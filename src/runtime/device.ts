@@ -3,6 +3,7 @@ import { DitError } from './errors.ts'
 import type { KernelTarget, Tier } from './kernel.ts'
 import { PipelineCache } from './pipeline_cache.ts'
 import { type GpuPlatform, requestAdapter } from './platform/platform.ts'
+import type { Profiler } from './profiling/profiler.ts'
 
 export interface DeviceOptions {
   /** Catch validation errors at every submit instead of at the next one. Slower: for tests. */
@@ -39,6 +40,8 @@ export class Device {
   readonly tier: Tier
   readonly target: KernelTarget
   readonly poison: ((encoder: GPUCommandEncoder, buffer: GPUBuffer, bytes: number) => void) | undefined
+  /** Measures what runs while it is there; see Profiler.start. */
+  profiler: Profiler | undefined
   /** Bytes held by weights. */
   weightBytes = 0
   readonly #memory: number
@@ -70,7 +73,7 @@ export class Device {
     this.gpu = gpu
     this.info = info
     this.features = new Set(gpu.features)
-    this.pipelines = new PipelineCache(gpu, (work) => this.settled(work))
+    this.pipelines = new PipelineCache(gpu, (work) => this.phase('compile', () => this.settled(work())))
     this.arena = new Arena(gpu)
     this.tier = options.tier ?? bestTier(this.features)
     this.target = { tier: this.tier, software: isSoftware(info), quads: this.features.has('subgroups') }
@@ -114,6 +117,11 @@ export class Device {
     work.then(done, done)
     while (pending) await this.#rest()
     return work
+  }
+
+  /** Runs `body`, under that name where a profiler is measuring. */
+  phase<T>(name: string, body: () => Promise<T>): Promise<T> {
+    return this.profiler ? this.profiler.phase(name, body) : body()
   }
 
   /** Settles when all that was submitted has run. */
@@ -213,7 +221,8 @@ export class Device {
   #poisoner() {
     const size = 1 << 20
     const source = this.gpu.createBuffer({ size, usage: GPUBufferUsage.COPY_SRC, mappedAtCreation: true })
-    new Float32Array(source.getMappedRange()).fill(Number.NaN)
+    // Not a number as f32 and as two f16 alike.
+    new Uint32Array(source.getMappedRange()).fill(0xffffffff)
     source.unmap()
     return (encoder: GPUCommandEncoder, buffer: GPUBuffer, bytes: number) => {
       for (let at = 0; at < bytes; at += size) {

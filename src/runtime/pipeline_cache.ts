@@ -6,13 +6,12 @@ export class PipelineCache {
   readonly #device: GPUDevice
   readonly #ready = new Map<string, GPUComputePipeline>()
   readonly #pending = new Map<string, Promise<void>>()
+  readonly #compiling: <T>(work: () => Promise<T>) => Promise<T>
 
-  readonly #settled: <T>(work: Promise<T>) => Promise<T>
-
-  /** @param settled how to wait for the device; see Device.settled */
-  constructor(device: GPUDevice, settled: <T>(work: Promise<T>) => Promise<T> = (work) => work) {
+  /** @param compiling how to wait for the device while it compiles */
+  constructor(device: GPUDevice, compiling: <T>(work: () => Promise<T>) => Promise<T> = (work) => work()) {
     this.#device = device
-    this.#settled = settled
+    this.#compiling = compiling
   }
 
   /** Compiled already, or undefined. */
@@ -22,17 +21,17 @@ export class PipelineCache {
 
   /** Compiles all that are missing, side by side. */
   async prepare(kernels: Iterable<Kernel>): Promise<void> {
-    const jobs: Promise<void>[] = []
-    for (const kernel of kernels) {
-      if (this.#ready.has(kernel.name)) continue
-      let job = this.#pending.get(kernel.name)
-      if (!job) {
-        job = this.#compile(kernel)
-        this.#pending.set(kernel.name, job)
-      }
-      jobs.push(job)
+    const missing = [...kernels].filter(({ name }) => !this.#ready.has(name))
+    if (missing.length > 0) await this.#compiling(() => Promise.all(missing.map((kernel) => this.#job(kernel))))
+  }
+
+  #job(kernel: Kernel): Promise<void> {
+    let job = this.#pending.get(kernel.name)
+    if (!job) {
+      job = this.#compile(kernel)
+      this.#pending.set(kernel.name, job)
     }
-    if (jobs.length > 0) await this.#settled(Promise.all(jobs))
+    return job
   }
 
   async #compile(kernel: Kernel): Promise<void> {

@@ -2,6 +2,7 @@ import type { Arena } from './arena.ts'
 import type { Device } from './device.ts'
 import { DitError } from './errors.ts'
 import type { Kernel } from './kernel.ts'
+import type { Timestamps } from './profiling/timestamps.ts'
 import { type DType, type Placement, shapeText, Tensor } from './tensor.ts'
 import { UniformPacker, type UniformValue } from './uniforms.ts'
 import { toFloat32 } from './weights/dtypes.ts'
@@ -49,15 +50,16 @@ export class Recorder {
     return tensor
   }
 
-  /** A tensor holding `data` now. It belongs to the innermost scope like any other. */
-  upload(data: Float32Array | Uint32Array, shape: readonly number[], label = 'upload'): Tensor {
-    const tensor = this.create(shape, data instanceof Float32Array ? 'f32' : 'u32', label)
+  /** A tensor holding `data` now; a Uint16Array holds the bits of f16. It belongs to the innermost scope like any other. */
+  upload(data: Float32Array | Uint32Array | Uint16Array, shape: readonly number[], label = 'upload'): Tensor {
+    const dtype = data instanceof Float32Array ? 'f32' : data instanceof Uint16Array ? 'f16' : 'u32'
+    const tensor = this.create(shape, dtype, label)
     if (tensor.size !== data.length) {
       throw new DitError('bad-argument', `${label}: ${data.length} values do not fill shape ${shapeText(shape)}`)
     }
     tensor.placement = this.#arena.take(tensor.bytes, label)
     // A copy: `data` may be a view of a SharedArrayBuffer, which dawn.node cannot take.
-    const bytes = new Uint8Array(data.byteLength)
+    const bytes = new Uint8Array(tensor.bytes)
     bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
     this.device.gpu.queue.writeBuffer(tensor.placement.buffer, 0, bytes)
     return tensor
@@ -115,7 +117,10 @@ export class Recorder {
     this.#scopes = [new Set()]
   }
 
-  /** Submits all that is recorded. The returned promise settles when it is submitted, not when it has run. */
+  /**
+   * Submits all that is recorded. The returned promise settles when it is submitted, not when it has run, unless a
+   * profiler is measuring.
+   */
   async flush(): Promise<void> {
     const dispatches = this.#dispatches
     this.#dispatches = []
@@ -123,7 +128,26 @@ export class Recorder {
     this.device.throwIfFailed()
     const places = await this.#ready(dispatches)
     if (this.#rehearsing) return
-    await this.device.checked(() => this.#encode(dispatches, places))
+    const { profiler } = this.device
+    if (!profiler) return this.device.checked(() => this.#encode(dispatches, places))
+    const timestamps = profiler.timestamps(dispatches)
+    try {
+      await this.device.checked(() => this.#encode(dispatches, places, timestamps))
+      await profiler.submitted(dispatches, timestamps)
+    } finally {
+      timestamps?.destroy()
+    }
+  }
+
+  /** Runs `body`; where a profiler is measuring, under that name, and until the device has done all of it. */
+  async phase<T>(name: string, body: () => Promise<T>): Promise<T> {
+    if (!this.device.profiler) return body()
+    return this.device.phase(name, async () => {
+      const result = await body()
+      await this.flush()
+      await this.device.finished()
+      return result
+    })
   }
 
   /**
@@ -203,14 +227,15 @@ export class Recorder {
     return places
   }
 
-  #encode(dispatches: Dispatch[], places: Placement[][]): void {
+  /** In one compute pass; in one a dispatch where each is timed. */
+  #encode(dispatches: Dispatch[], places: Placement[][], timestamps?: Timestamps): void {
     const { gpu, pipelines } = this.device
     const uniforms = new UniformPacker(gpu.limits.minUniformBufferOffsetAlignment)
     const slots = dispatches.map((d) => uniforms.add(d.uniforms))
     const block = this.device.uniformBuffer(uniforms.bytes)
     gpu.queue.writeBuffer(block, 0, uniforms.data)
     const encoder = gpu.createCommandEncoder()
-    let pass = encoder.beginComputePass()
+    let pass: GPUComputePassEncoder | undefined
     dispatches.forEach((d, i) => {
       const pipeline = pipelines.get(d.kernel)!
       const entries: GPUBindGroupEntry[] = [{ binding: 0, resource: { buffer: block, ...slots[i] } }]
@@ -218,19 +243,21 @@ export class Recorder {
       tensors.forEach((tensor, k) => {
         entries.push({ binding: k + 1, resource: { buffer: places[i][k].buffer, size: tensor.bytes } })
       })
-      if (this.device.poison) {
-        pass.end()
+      if (timestamps || this.device.poison) {
+        pass?.end()
+        pass = undefined
         d.outputs.forEach((tensor, k) => {
           if (!d.keepsRest && !d.inputs.includes(tensor))
-            this.device.poison!(encoder, places[i][d.inputs.length + k].buffer, tensor.bytes)
+            this.device.poison?.(encoder, places[i][d.inputs.length + k].buffer, tensor.bytes)
         })
-        pass = encoder.beginComputePass()
       }
+      pass ??= encoder.beginComputePass(timestamps?.pass(i))
       pass.setPipeline(pipeline)
       pass.setBindGroup(0, gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }))
       pass.dispatchWorkgroups(...d.groups)
     })
-    pass.end()
+    pass?.end()
+    timestamps?.resolve(encoder)
     gpu.queue.submit([encoder.finish()])
   }
 }
