@@ -51,7 +51,8 @@ function matmuls(operand: Stored, quads: boolean): Variant[] {
           [500, 500],
         ]) {
           const tile = chooseTile(target, m, n)
-          for (const epilogue of m === 1 ? epilogues() : [PLAIN, FULL]) {
+          // Epilogues are the same text whatever the operands are.
+          for (const epilogue of m === 1 && operand === 'f32' ? epilogues() : [PLAIN, FULL]) {
             add({ rows, stored: { a: operand, b: operand, y: operand }, tile, vec, epilogue })
           }
           if (operand === 'f32') continue
