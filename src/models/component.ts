@@ -3,10 +3,11 @@ import { DitError } from '../runtime/errors.ts'
 import { parseJson } from '../runtime/json.ts'
 import { openCheckpoint } from '../runtime/weights/checkpoint.ts'
 import { type LoadOptions, loadWeights } from '../runtime/weights/load.ts'
-import type { Parameters } from '../runtime/weights/parameters.ts'
+import { Parameters } from '../runtime/weights/parameters.ts'
 import { describePath, joinPath, type Source } from '../runtime/weights/source.ts'
 import type { Weights } from '../runtime/weights/weights.ts'
-import { autoencoderKLConfig, decoderParameters, ENCODER_WEIGHTS } from './autoencoder_kl/config.ts'
+import { autoencoderKLConfig } from './autoencoder_kl/config.ts'
+import { AUTOENCODER_KL_PARTS, autoencoderKLParameters } from './autoencoder_kl/parameters.ts'
 import { pixartConfig } from './pixart/config.ts'
 import { pixartParameters } from './pixart/parameters.ts'
 import { T5_IGNORED, t5Config, t5Parameters } from './t5/config.ts'
@@ -19,7 +20,12 @@ interface ComponentKind<Config> {
   readonly stem: string
   /** Stored tensors that webdit has no use for. */
   readonly ignore?: RegExp[]
+  /** The keys that each part of the network needs, where it has parts that work alone. */
+  readonly parts?: Readonly<Record<Part, RegExp>>
 }
+
+/** Halves of an autoencoder. */
+export type Part = 'encode' | 'decode'
 
 const kind = <Config>(k: ComponentKind<Config>): ComponentKind<Config> => k
 
@@ -35,9 +41,9 @@ export const NETWORKS = {
   }),
   AutoencoderKL: kind({
     config: autoencoderKLConfig,
-    parameters: decoderParameters,
+    parameters: autoencoderKLParameters,
     stem: 'diffusion_pytorch_model',
-    ignore: ENCODER_WEIGHTS,
+    parts: AUTOENCODER_KL_PARTS,
   }),
 }
 
@@ -53,6 +59,8 @@ export interface Component<C extends NetworkClass> {
 
 export interface ComponentOptions extends Omit<LoadOptions, 'ignore'> {
   variant?: string
+  /** What the network will be used for: the weights of its other parts stay in the file. Default: all. */
+  parts?: readonly Part[]
 }
 
 /** Loads the network in `dir` of a checkpoint onto a device. */
@@ -67,11 +75,22 @@ export async function loadComponent<C extends NetworkClass>(
   const network = NETWORKS[className] as unknown as ComponentKind<ConfigOf<C>>
   const config = network.config(await readJson(source, joinPath(dir, 'config.json')))
   const checkpoint = await openCheckpoint(source, dir, network.stem, { variant: options.variant })
-  const weights = await loadWeights(device, checkpoint, network.parameters(config), {
-    ...options,
-    ignore: network.ignore,
-  })
+  const { parameters, ignore } = neededWeights(network, config, options.parts)
+  const weights = await loadWeights(device, checkpoint, parameters, { ...options, ignore })
   return { className, config, weights }
+}
+
+/** The weights that these parts of a network need, and what else its checkpoint may hold. */
+export function neededWeights<Config>(
+  { parameters, ignore = [], parts = {} as Record<Part, RegExp> }: ComponentKind<Config>,
+  config: Config,
+  asked: readonly Part[] = Object.keys(parts) as Part[],
+): { parameters: Parameters; ignore: RegExp[] } {
+  const all = parameters(config)
+  const left = Object.entries(parts).filter(([part]) => !asked.includes(part as Part))
+  const others = left.map(([, keys]) => keys)
+  const kept = [...all.all].filter(([name]) => !others.some((keys) => keys.test(name)))
+  return { parameters: new Parameters('', new Map(kept)), ignore: [...ignore, ...others] }
 }
 
 /** A JSON object of the checkpoint. @throws DitError 'not-found' or 'corrupt', naming the file */

@@ -97,6 +97,7 @@ async function loadPixArt(
   const loading = (component: string) => ({
     variant,
     signal,
+    parts: ['decode'] as const,
     onProgress: (loaded: number, total: number) => onProgress?.(component, loaded, total),
   })
   const loaded: { weights: { free(): void } }[] = []

@@ -1,4 +1,5 @@
 export { type AttentionInputs, attention, attentionWithLse } from './attention.ts'
+export { type BlendOptions, blend, type Corner, crop, paste } from './blend.ts'
 export { type ConvOptions, conv2d } from './conv2d.ts'
 export { activate, add, combine, guide } from './elementwise.ts'
 export { channelsFirst, channelsLast, concat, gather, patchify, relativeBias, unpatchify } from './layout.ts'
