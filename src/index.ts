@@ -10,6 +10,14 @@ export { type Rank, startRank } from './pipelines/start_rank.ts'
 export { Device, type DeviceOptions } from './runtime/device.ts'
 export { DitError, type DitErrorKind } from './runtime/errors.ts'
 export { type GpuPlatform, openPlatform, type PlatformOptions } from './runtime/platform/platform.ts'
+export {
+  chromeTrace,
+  type KernelProfile,
+  type PhaseProfile,
+  type Profile,
+  type ProfileEvent,
+} from './runtime/profiling/profile.ts'
+export { Profiler } from './runtime/profiling/profiler.ts'
 export { type HttpSourceOptions, httpSource } from './runtime/weights/http_source.ts'
 export { memorySource } from './runtime/weights/memory_source.ts'
 export type { Source } from './runtime/weights/source.ts'

@@ -6,10 +6,11 @@ export interface OptionSpec {
   /** Without the leading dashes: 'num_inference_steps'. */
   readonly name: string
   /**
-   * What follows it: nothing, one text, texts up to the next flag, a number, or a size of memory ('8GiB', read as bytes).
+   * What follows it: nothing, one text, one text or nothing, texts up to the next flag, a number, or a size of memory
+   * ('8GiB', read as bytes).
    * The flag may be repeated if it takes texts; else the last one counts.
    */
-  readonly type: 'flag' | 'text' | 'texts' | 'integer' | 'number' | 'bytes'
+  readonly type: 'flag' | 'text' | 'optional text' | 'texts' | 'integer' | 'number' | 'bytes'
   /** What the value is called in the help: 'FOLDER'. */
   readonly value?: string
   /** One line for the help, with the default and the unit. */
@@ -21,6 +22,7 @@ export interface ParsedArgs {
   /** What stands before any flag, or after a flag that takes one value or none. */
   readonly positionals: readonly string[]
   has(name: string): boolean
+  /** Undefined where the flag is not given, or stands alone where it may. */
   text(name: string): string | undefined
   /** Empty where the flag is not given. */
   texts(name: string): string[]

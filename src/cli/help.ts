@@ -39,7 +39,9 @@ export function commandHelp(command: Command): string {
 }
 
 function flagText({ name, type, value }: OptionSpec): string {
-  return type === 'flag' ? `--${name}` : `--${name} ${value ?? 'N'}${type === 'texts' ? ' …' : ''}`
+  if (type === 'flag') return `--${name}`
+  if (type === 'optional text') return `--${name} [${value}]`
+  return `--${name} ${value ?? 'N'}${type === 'texts' ? ' …' : ''}`
 }
 
 function fold(text: string, width: number): string[] {

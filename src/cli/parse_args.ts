@@ -32,7 +32,9 @@ export function parseArgs(
     } else if (inline === undefined) {
       const most = spec.type === 'texts' ? Number.POSITIVE_INFINITY : 1
       while (values.length < most && i + 1 < argv.length && !isFlag(argv[i + 1])) values.push(argv[++i])
-      if (values.length === 0) throw new UsageError(`--${spec.name} needs a value: --${spec.name} ${spec.value ?? '…'}`)
+      if (values.length === 0 && spec.type !== 'optional text') {
+        throw new UsageError(`--${spec.name} needs a value: --${spec.name} ${spec.value ?? '…'}`)
+      }
     }
     given.set(spec.name, spec.type === 'texts' ? [...(given.get(spec.name) ?? []), ...values] : values)
   }

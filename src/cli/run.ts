@@ -1,5 +1,7 @@
 import { DitError } from '../runtime/errors.ts'
-import { type CliIo, type Command, UsageError } from './command.ts'
+import { benchCommand } from './bench/index.ts'
+import { type CliIo, type Command, type DeviceChoice, UsageError } from './command.ts'
+import { deviceChoice } from './device_options.ts'
 import { doctorCommand } from './doctor/index.ts'
 import { generateCommand } from './generate/index.ts'
 import { commandHelp, generalHelp } from './help.ts'
@@ -7,7 +9,7 @@ import { VERSION } from './package_info.ts'
 import { nearest, parseArgs, quote } from './parse_args.ts'
 import { verifyCommand } from './verify/index.ts'
 
-const COMMANDS: readonly Command[] = [generateCommand, verifyCommand, doctorCommand]
+const COMMANDS: readonly Command[] = [generateCommand, benchCommand, verifyCommand, doctorCommand]
 
 /** Exit codes: what shells and xDiT's users expect. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const
@@ -16,12 +18,12 @@ export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const
  * Runs a command line and tells how it ended. Whatever goes wrong becomes a line or two on stderr.
  *
  * @param argv without the runtime and the script
- * @param beforeDevice called before a command that computes
+ * @param beforeDevice called before a command that computes, with what its flags say of the device
  */
 export async function runCli(
   argv: readonly string[],
   io: CliIo,
-  beforeDevice: () => Promise<unknown> = async () => {},
+  beforeDevice: (choice: DeviceChoice) => Promise<unknown> = async () => {},
 ): Promise<number> {
   let command: Command | undefined
   try {
@@ -31,7 +33,7 @@ export async function runCli(
     command = findCommand(first)
     const args = parseArgs(rest, command.options, command.positionals ?? false)
     if (args.has('help')) return print(io, commandHelp(command))
-    if (command.needsDevice) await beforeDevice()
+    if (command.needsDevice) await beforeDevice(deviceChoice(args))
     return await command.run(args, io)
   } catch (error) {
     io.status('')

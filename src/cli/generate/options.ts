@@ -60,10 +60,21 @@ export const GENERATE_OPTIONS: readonly OptionSpec[] = [
     help: 'Draw at exactly the given size. By default PixArt draws at the nearest size it was trained for and resizes.',
   },
   {
+    name: 'enable_tiling',
+    type: 'flag',
+    help: 'Decode large pictures a tile at a time: it takes the memory of a tile instead of that of the picture, and changes the picture a little.',
+  },
+  {
     name: 'variant',
     type: 'text',
     value: 'NAME',
     help: 'Which weight files to load, such as fp16. Default: the plain ones, or else the only ones there are.',
+  },
+  {
+    name: 'profile',
+    type: 'optional text',
+    value: 'FILE',
+    help: 'Tell what each kernel and each part of the run takes, and write a trace for chrome://tracing or Perfetto. Default file: profile_trace_rank_0.json in the output directory. Measuring makes the run slower.',
   },
   ...DEVICE_OPTIONS,
 ]

@@ -8,9 +8,10 @@ const SLUG_LENGTH = 60
 
 /**
  * Makes the folder if it is not there, and sees to it that files can be written: before an hour of drawing, not after.
+ * @param flag the flag that says where
  * @throws DitError 'io'
  */
-export async function prepareOutputDirectory(folder: string): Promise<void> {
+export async function prepareOutputDirectory(folder: string, flag = 'output_directory'): Promise<void> {
   try {
     await makeFolders(resolve(folder))
     if (!(await stat(folder)).isDirectory()) throw Object.assign(new Error(folder), { code: 'ENOTDIR' })
@@ -21,7 +22,7 @@ export async function prepareOutputDirectory(folder: string): Promise<void> {
     throw new DitError(
       'io',
       `cannot write into the folder ${folder} (${isFile ? 'there is a file of that name' : code})`,
-      'Choose another folder with --output_directory.',
+      `Choose another folder with --${flag}.`,
       { cause },
     )
   }

@@ -1,0 +1,79 @@
+import { join } from 'node:path'
+import type { Pipeline } from '../../pipelines/diffusion_pipeline.ts'
+import { writeWhole } from '../../pipelines/image/write_file.node.ts'
+import type { PipelineOutput } from '../../pipelines/options.ts'
+import { type CliIo, type Command, type ParsedArgs, UsageError } from '../command.ts'
+import { measured, writeProfile } from '../generate/profile.ts'
+import { draw, load, type Session, withSession, write } from '../generate/session.ts'
+import { BENCH_DESCRIPTION, BENCH_OPTIONS } from './options.ts'
+import { CallClock, type CallTiming, summary } from './timings.ts'
+
+/** As xDiT's runner names it. */
+const TIMINGS_FILE = 'timings.json'
+
+export const benchCommand: Command = {
+  name: 'bench',
+  summary: 'times the drawing of pictures, and profiles it',
+  usage: '--prompt TEXT … [flags]',
+  description: BENCH_DESCRIPTION,
+  options: BENCH_OPTIONS,
+  needsDevice: true,
+  run: bench,
+}
+
+async function bench(args: ParsedArgs, io: CliIo): Promise<number> {
+  const iterations = count(args, 'num_iterations', 1, 1)
+  const warmups = count(args, 'warmup_calls', 0, 0)
+  await withSession(args, io, async (session) => {
+    const pipe = await load(session)
+    for (let i = 1; i <= warmups; i++) {
+      const { timing } = await timedCall(session, pipe, `warm-up call ${i} of ${warmups}`)
+      io.note(`warm-up call ${i} of ${warmups}: ${timing.call.toFixed(3)} s`)
+    }
+    const timings: CallTiming[] = []
+    let last: PipelineOutput | undefined
+    for (let i = 1; i <= iterations; i++) {
+      const { timing, output } = await timedCall(session, pipe, `iteration ${i} of ${iterations}`)
+      io.note(`iteration ${i} of ${iterations}: ${timing.call.toFixed(3)} s`)
+      timings.push(timing)
+      last = output
+    }
+    if (last) await report(session, pipe, timings, last)
+    const { trace, device } = session
+    if (trace !== undefined) {
+      const { profile } = await measured(device, () => timedCall(session, pipe, 'measured call'))
+      await writeProfile(profile, trace, io)
+    }
+    pipe.dispose()
+  })
+  return 0
+}
+
+async function timedCall(session: Session, pipe: Pipeline, what: string) {
+  const { io } = session
+  io.status(what)
+  const clock = new CallClock()
+  const output = await draw(session, pipe, ({ step, steps }) => {
+    clock.step()
+    io.status(`${what}: step ${step} of ${steps}`)
+  })
+  return { timing: clock.done(), output }
+}
+
+async function report(session: Session, pipe: Pipeline, timings: readonly CallTiming[], output: PipelineOutput) {
+  const { settings, io } = session
+  for (const warning of output.warnings) io.note(`warning: ${warning}`)
+  const pictures = output.latents.shape[0]
+  for (const line of summary(timings, pictures)) io.print(line)
+  const path = join(settings.outputDirectory, TIMINGS_FILE)
+  const seconds = timings.map(({ call }) => call)
+  await writeWhole(path, new TextEncoder().encode(`${JSON.stringify(seconds, null, 2)}\n`))
+  io.print(path)
+  await write(session, pipe, output)
+}
+
+function count(args: ParsedArgs, name: string, byDefault: number, least: number): number {
+  const value = args.number(name) ?? byDefault
+  if (value >= least) return value
+  throw new UsageError(`--${name} is ${value}, expected ${least} or more`)
+}
