@@ -42,20 +42,27 @@ export interface SinCosGrid {
 export function sinCosPositions2d(dim: number, grid: SinCosGrid): Float32Array<ArrayBuffer> {
   const { rows, columns, baseSize, interpolationScale } = grid
   const quarter = dim / 4
-  const out = new Float32Array(rows * columns * dim)
-  const write = (at: number, position: number) => {
-    for (let k = 0; k < quarter; k++) {
-      const angle = position / 10_000 ** (k / quarter)
-      out[at + k] = Math.sin(angle)
-      out[at + quarter + k] = Math.cos(angle)
+  /** [count, dim / 2]: every row has the same columns, so sines are computed for one of them. */
+  const along = (count: number) => {
+    const axis = new Float32Array(count * 2 * quarter)
+    for (let i = 0; i < count; i++) {
+      const position = f32(f32(i / f32(count / baseSize)) / f32(interpolationScale))
+      for (let k = 0; k < quarter; k++) {
+        const angle = position / 10_000 ** (k / quarter)
+        axis[i * 2 * quarter + k] = Math.sin(angle)
+        axis[(i * 2 + 1) * quarter + k] = Math.cos(angle)
+      }
     }
+    return axis
   }
-  const place = (i: number, count: number) => f32(f32(i / f32(count / baseSize)) / f32(interpolationScale))
+  const [ofColumns, ofRows] = [along(columns), along(rows)]
+  const half = (axis: Float32Array, i: number) => axis.subarray(i * 2 * quarter, (i + 1) * 2 * quarter)
+  const out = new Float32Array(rows * columns * dim)
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
       const at = (row * columns + column) * dim
-      write(at, place(column, columns))
-      write(at + dim / 2, place(row, rows))
+      out.set(half(ofColumns, column), at)
+      out.set(half(ofRows, row), at + dim / 2)
     }
   }
   return out

@@ -11,6 +11,12 @@ function sizeClass(bytes: number): number {
   return Math.ceil(padded / step) * step
 }
 
+/** Bytes of the buffers that a phase had in use, of all together and of the greatest: the most they ever were. */
+export interface PhaseMemory {
+  readonly used: number
+  readonly greatest: number
+}
+
 /**
  * Buffers for activations, reused by liveness. The recorder takes a buffer for a tensor at its first use and gives
  * it back after the last, so a forward pass that repeats allocates nothing. GPU queues run in order, which makes
@@ -21,8 +27,14 @@ export class Arena {
   readonly #free: Placement[] = []
   /** Bytes of all buffers the arena holds, used or free. */
   reserved = 0
+  /** The most that `reserved` ever was. */
+  peak = 0
   /** The most bytes it may hold, from --memory; Infinity where nobody said. */
   budget = Number.POSITIVE_INFINITY
+  /** What each phase of the runs so far needed at most. */
+  readonly phases = new Map<string, PhaseMemory>()
+  #phase = ''
+  #used = 0
 
   constructor(device: GPUDevice) {
     this.#device = device
@@ -35,7 +47,11 @@ export class Arena {
       const size = this.#free[i].bytes
       if (size >= wanted && size <= wanted * 2 && (best < 0 || size < this.#free[best].bytes)) best = i
     }
-    if (best >= 0) return this.#free.splice(best, 1)[0]
+    if (best >= 0) {
+      const [placement] = this.#free.splice(best, 1)
+      this.#note(placement.bytes)
+      return placement
+    }
     const limit = this.checkSize(bytes, label)
     const size = Math.min(wanted, Math.floor(limit / 4) * 4)
     if (this.reserved + size > this.budget) this.trim()
@@ -47,6 +63,7 @@ export class Arena {
       )
     }
     this.reserved += size
+    this.#note(size)
     return { buffer: this.#device.createBuffer({ size, usage: STORAGE_USAGE, label: 'arena' }), bytes: size }
   }
 
@@ -61,7 +78,21 @@ export class Arena {
     )
   }
 
+  /** From here on, what is taken counts for this phase. */
+  enter(phase: string): void {
+    this.#phase = phase
+    this.#note(0)
+  }
+
+  #note(taken: number): void {
+    this.#used += taken
+    this.peak = Math.max(this.peak, this.reserved)
+    const { used = 0, greatest = 0 } = this.phases.get(this.#phase) ?? {}
+    this.phases.set(this.#phase, { used: Math.max(used, this.#used), greatest: Math.max(greatest, taken) })
+  }
+
   give(placement: Placement): void {
+    this.#used -= placement.bytes
     this.#free.push(placement)
   }
 

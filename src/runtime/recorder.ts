@@ -139,12 +139,20 @@ export class Recorder {
     }
   }
 
-  /** Runs `body`; where a profiler is measuring, under that name, and until the device has done all of it. */
+  /**
+   * Runs `body` as a phase of a run: what it records is submitted by its end, and the arena keeps account of its memory
+   * under that name. Where a profiler is measuring, it lasts until the device has done all of it.
+   */
   async phase<T>(name: string, body: () => Promise<T>): Promise<T> {
-    if (!this.device.profiler) return body()
-    return this.device.phase(name, async () => {
+    this.#arena.enter(name)
+    const submitted = async () => {
       const result = await body()
       await this.flush()
+      return result
+    }
+    if (!this.device.profiler || this.#rehearsing) return submitted()
+    return this.device.phase(name, async () => {
+      const result = await submitted()
       await this.device.finished()
       return result
     })
