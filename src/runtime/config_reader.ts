@@ -1,4 +1,5 @@
 import { DitError } from './errors.ts'
+import { show } from './show.ts'
 
 /** Reads the options of one component's config. An option that is absent or null has its default. */
 export class ConfigReader {
@@ -8,7 +9,7 @@ export class ConfigReader {
   /** @throws DitError bad-argument unless `config` is an object. */
   constructor(config: unknown, name: string) {
     if (typeof config !== 'object' || config === null || Array.isArray(config)) {
-      throw new DitError('bad-argument', `the config of ${name} is ${describe(config)}, expected an object`)
+      throw new DitError('bad-argument', `the config of ${name} is ${show(config)}, expected an object`)
     }
     this.config = config as Record<string, unknown>
     this.name = name
@@ -58,10 +59,6 @@ export class ConfigReader {
   }
 
   bad(key: string, expected: string): DitError {
-    return new DitError('bad-argument', `${this.name}: ${key} is ${describe(this.config[key])}, expected ${expected}`)
+    return new DitError('bad-argument', `${this.name}: ${key} is ${show(this.config[key])}, expected ${expected}`)
   }
-}
-
-function describe(value: unknown): string {
-  return typeof value === 'number' ? String(value) : (JSON.stringify(value)?.slice(0, 80) ?? String(value))
 }

@@ -1,4 +1,5 @@
 import { DitError } from '../../runtime/errors.ts'
+import { show } from '../../runtime/show.ts'
 
 /** Far above any vocabulary; bounds what a damaged id can make the library allocate. */
 const MOST_TOKENS = 10_000_000
@@ -10,6 +11,8 @@ const MOST_TOKENS = 10_000_000
 export function checkTokenizerJson(json: unknown, what: string): object {
   if (!isObject(json) || !isObject(json.model)) throw corrupt(what, 'it has no model')
   const { model } = json
+  for (const part of ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder'])
+    checkPart(json[part] ?? null, part, what)
   json.added_tokens ??= []
   if (!Array.isArray(json.added_tokens) || !json.added_tokens.every(isAddedToken)) {
     throw corrupt(what, 'an added token has no content or no sensible id')
@@ -21,13 +24,23 @@ export function checkTokenizerJson(json: unknown, what: string): object {
   return json
 }
 
+/** A part that is there says what it is, and so do the parts that it is made of. */
+function checkPart(part: unknown, name: string, what: string): void {
+  if (part === null) return
+  if (!isObject(part) || typeof part.type !== 'string') throw corrupt(what, `its ${name} has no type: ${show(part)}`)
+  const parts = part[{ normalizer: 'normalizers', pre_tokenizer: 'pretokenizers' }[name] ?? `${name}s`]
+  if (part.type !== 'Sequence' && parts === undefined) return
+  if (!Array.isArray(parts)) throw corrupt(what, `its ${name} is a sequence of ${show(parts)}, a list was expected`)
+  for (const inner of parts) checkPart(inner, name, what)
+}
+
 function checkUnigram(model: Record<string, unknown>, what: string): void {
   const { vocab, unk_id } = model
   if (!Array.isArray(vocab) || vocab.length === 0 || vocab.length > MOST_TOKENS || !vocab.every(isScoredPiece)) {
     throw corrupt(what, 'the vocabulary is no list of pieces with scores')
   }
   if (!isId(unk_id) || unk_id >= vocab.length) {
-    throw corrupt(what, `unk_id is ${JSON.stringify(unk_id)}, expected an index into ${vocab.length} pieces`)
+    throw corrupt(what, `unk_id is ${show(unk_id)}, expected an index into ${vocab.length} pieces`)
   }
 }
 

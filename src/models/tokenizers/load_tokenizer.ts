@@ -1,5 +1,6 @@
 import { DitError } from '../../runtime/errors.ts'
 import { parseJson } from '../../runtime/json.ts'
+import { show } from '../../runtime/show.ts'
 import { describePath, joinPath, type Source } from '../../runtime/weights/source.ts'
 import { checkTokenizerJson } from './check_tokenizer_json.ts'
 import { parseSentencePieceModel } from './sentencepiece_model.ts'
@@ -11,6 +12,8 @@ export type { EncodedTexts, EncodeOptions, TextTokenizer } from './text_tokenize
 /** What is asked of a checkpoint's source here. */
 export type TokenizerSource = Pick<Source, 'name' | 'exists' | 'size' | 'readInto' | 'readText'>
 
+/** More sentinels than any T5 has. */
+const MOST_EXTRA_IDS = 10_000
 /** Far above any sentencepiece model (the multilingual T5's has 4.3 MB). */
 const MOST_MODEL_BYTES = 64 * 1024 * 1024
 
@@ -20,26 +23,25 @@ const MOST_MODEL_BYTES = 64 * 1024 * 1024
  * @throws DitError not-found where it has neither, corrupt for damaged files, unsupported for other kinds
  */
 export async function loadTokenizer(source: TokenizerSource, dir: string): Promise<TextTokenizer> {
-  const config = await readObject(source, joinPath(dir, 'tokenizer_config.json'))
+  const configPath = joinPath(dir, 'tokenizer_config.json')
+  const config = await readObject(source, configPath)
+  const configWhat = describePath(source, configPath)
   const special = await readObject(source, joinPath(dir, 'special_tokens_map.json'))
-  const { path, json } = await readTokenizer(source, dir, config.extra_ids)
+  const { path, json } = await readTokenizer(source, dir, readExtraIds(config.extra_ids, configWhat))
   const what = describePath(source, path)
   if ((config.padding_side ?? 'right') !== 'right') {
-    throw new DitError('unsupported', `${what} pads on the ${config.padding_side}; webdit pads on the right`)
+    throw new DitError('unsupported', `${what} pads on the side ${show(config.padding_side)}; webdit pads on the right`)
   }
   return new TextTokenizer(checkTokenizerJson(json, what), {
     config,
     // T5Tokenizer's own default, for configs that name none.
     padToken: tokenText(config.pad_token) ?? tokenText(special.pad_token) ?? '<pad>',
-    modelMaxLength: readMaxLength(
-      config.model_max_length,
-      describePath(source, joinPath(dir, 'tokenizer_config.json')),
-    ),
+    modelMaxLength: readMaxLength(config.model_max_length, configWhat),
     what,
   })
 }
 
-async function readTokenizer(source: TokenizerSource, dir: string, extraIds: unknown) {
+async function readTokenizer(source: TokenizerSource, dir: string, extraIds: number) {
   const jsonPath = joinPath(dir, 'tokenizer.json')
   if (await source.exists(jsonPath)) {
     return { path: jsonPath, json: parseJson(await source.readText(jsonPath), describePath(source, jsonPath)) }
@@ -82,8 +84,15 @@ function tokenText(token: unknown): string | undefined {
   return typeof text === 'string' ? text : undefined
 }
 
+/** `extra_ids`: how many sentinels follow a sentencepiece model's own pieces. */
+function readExtraIds(value: unknown, what: string): number {
+  const count = value ?? 100 // the default of transformers
+  if (Number.isInteger(count) && (count as number) >= 0 && (count as number) <= MOST_EXTRA_IDS) return count as number
+  throw new DitError('corrupt', `extra_ids in ${what} is ${show(value)}, expected 0 to ${MOST_EXTRA_IDS}`)
+}
+
 function readMaxLength(value: unknown, what: string): number {
   if (value === undefined || value === null) return Number.POSITIVE_INFINITY
   if (typeof value === 'number' && value >= 1) return value
-  throw new DitError('corrupt', `model_max_length in ${what} is ${JSON.stringify(value)}, expected a positive number`)
+  throw new DitError('corrupt', `model_max_length in ${what} is ${show(value)}, expected a positive number`)
 }

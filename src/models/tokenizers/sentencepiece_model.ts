@@ -1,4 +1,5 @@
 import { DitError } from '../../runtime/errors.ts'
+import { show } from '../../runtime/show.ts'
 import { floatOf, readFields } from './protobuf.ts'
 
 export interface Piece {
@@ -61,7 +62,7 @@ function parsePiece(bytes: Uint8Array, what: string): Piece {
     if (number === 3 && typeof value === 'number') piece.kind = KINDS[value - 1]
   }
   if (piece.text === '' || !Number.isFinite(piece.score) || piece.kind === undefined) {
-    throw corrupt(what, `a piece is empty or has no finite score or no known type (${JSON.stringify(piece.text)})`)
+    throw corrupt(what, `a piece is empty or has no finite score or no known type (${show(piece.text)})`)
   }
   return piece
 }

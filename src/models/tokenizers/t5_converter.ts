@@ -2,16 +2,13 @@ import { DitError } from '../../runtime/errors.ts'
 import { toBase64 } from './base64.ts'
 import type { SentencePieceModel } from './sentencepiece_model.ts'
 
-/** More sentinels than any T5 has. */
-const MOST_EXTRA_IDS = 10_000
-
 /**
  * A T5 sentencepiece model as the tokenizer.json that transformers derives from it (its T5Tokenizer and T5Converter):
  * the pieces and the sentinels <extra_id_N>, greatest first, as a unigram model; words split at white space; </s> last.
- * @param extraIds the `extra_ids` of tokenizer_config.json (transformers' default is 100)
+ * @param extraIds the `extra_ids` of tokenizer_config.json
  * @throws DitError unsupported for models that are not built like T5's; corrupt without </s>
  */
-export function convertT5(model: SentencePieceModel, extraIds: unknown, what: string): object {
+export function convertT5(model: SentencePieceModel, extraIds: number, what: string): object {
   if (model.modelType !== 1 || model.byteFallback || !model.addDummyPrefix || !model.removeExtraWhitespaces) {
     throw new DitError(
       'unsupported',
@@ -19,15 +16,11 @@ export function convertT5(model: SentencePieceModel, extraIds: unknown, what: st
       'Put a tokenizer.json beside it (save_pretrained of the fast tokenizer in transformers writes one).',
     )
   }
-  const sentinels = extraIds ?? 100
-  if (!Number.isInteger(sentinels) || (sentinels as number) < 0 || (sentinels as number) > MOST_EXTRA_IDS) {
-    throw new DitError('corrupt', `extra_ids beside ${what} is ${sentinels}, expected 0 to ${MOST_EXTRA_IDS}`)
-  }
   const { pieces } = model
   const eos = pieces.findIndex((piece) => piece.text === '</s>')
   if (eos < 0) throw new DitError('corrupt', `${what} has no piece </s>`, 'Fetch the file again.')
 
-  const extra = Array.from({ length: sentinels as number }, (_, i) => `<extra_id_${(sentinels as number) - 1 - i}>`)
+  const extra = Array.from({ length: extraIds }, (_, i) => `<extra_id_${extraIds - 1 - i}>`)
   const special = pieces.flatMap(({ kind, text }, id) =>
     kind === 'control' || kind === 'unknown' || kind === 'user-defined' ? [addedToken(id, text)] : [],
   )

@@ -1,5 +1,6 @@
 import { Tokenizer } from '@huggingface/tokenizers'
 import { DitError } from '../../runtime/errors.ts'
+import { show } from '../../runtime/show.ts'
 import { withExactCharsMaps } from './chars_map.ts'
 
 export interface EncodeOptions {
@@ -47,7 +48,7 @@ export class TextTokenizer {
     this.tokenizer = this.guard(() => new Tokenizer(json, settings.config))
     this.tokenizer.normalizer = withExactCharsMaps(this.tokenizer.normalizer, settings.what)
     const padId = this.tokenizer.token_to_id(settings.padToken)
-    if (padId === undefined) throw this.corrupt(`it lacks the padding token ${JSON.stringify(settings.padToken)}`)
+    if (padId === undefined) throw this.corrupt(`it lacks the padding token ${show(settings.padToken)}`)
     this.padId = padId
 
     const content = this.ids('a', false)
@@ -82,7 +83,7 @@ export class TextTokenizer {
 
   private ids(text: string, special: boolean): number[] {
     const { ids } = this.guard(() => this.tokenizer.encode(text, { add_special_tokens: special }))
-    if (!ids.every(Number.isInteger)) throw this.corrupt(`it has no token for a part of ${JSON.stringify(text)}`)
+    if (!ids.every(Number.isInteger)) throw this.corrupt(`it has no token for a part of ${show(text)}`)
     return ids
   }
 
@@ -96,11 +97,20 @@ export class TextTokenizer {
       return act()
     } catch (cause) {
       if (cause instanceof DitError) throw cause
-      throw this.corrupt(cause instanceof Error ? cause.message : String(cause), cause)
+      throw this.corrupt(reason(cause), cause)
     }
   }
 
   private corrupt(why: string, cause?: unknown): DitError {
     return new DitError('corrupt', `${this.what} is no usable tokenizer: ${why}`, 'Fetch the file again.', { cause })
   }
+}
+
+/** Characters of what the library says. */
+const MOST_REASON = 200
+
+/** What the library says of a file that it checked. Its TypeErrors and the like tell nobody but its authors anything. */
+function reason(cause: unknown): string {
+  const said = cause instanceof Error && cause.constructor === Error
+  return said ? cause.message.slice(0, MOST_REASON) : 'the tokenizers library cannot make sense of its parts'
 }

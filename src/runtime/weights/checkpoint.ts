@@ -1,4 +1,5 @@
 import { DitError } from '../errors.ts'
+import { show } from '../show.ts'
 import { locateWeights, readWeightMap } from './checkpoint_files.ts'
 import type { TensorData } from './dtypes.ts'
 import { readSafetensorsHeader, readTensor, type SafetensorsFile, type TensorEntry } from './safetensors.ts'
@@ -57,7 +58,7 @@ export async function openCheckpoint(
     if (!file.tensors.has(name)) {
       throw new DitError(
         'corrupt',
-        `${describePath(source, indexPath)} puts tensor ${JSON.stringify(name)} in ${shard}, which has no such tensor`,
+        `${describePath(source, indexPath)} puts tensor ${show(name)} in ${shard}, which has no such tensor`,
         'The index and the shards are of different checkpoints: fetch the folder again.',
       )
     }
@@ -72,7 +73,7 @@ function checkpointOf(source: Source, where: string, places: Map<string, Safeten
     if (file) return file
     throw new DitError(
       'not-found',
-      `the weights in ${where} have no tensor ${JSON.stringify(name)}`,
+      `the weights in ${where} have no tensor ${show(name)}`,
       'Check that config.json and the weights are of the same model.',
     )
   }

@@ -1,5 +1,6 @@
 import { DitError } from '../errors.ts'
 import { parseJson } from '../json.ts'
+import { show } from '../show.ts'
 import { describePath, fileNotFound, joinPath, type Source } from './source.ts'
 
 /** The variants in published checkpoints, tried where a source cannot list its files. */
@@ -23,7 +24,7 @@ export async function locateWeights(source: Source, dir: string, stem: string, v
   }
   const plain = await firstPresent(source, dir, weightsFiles(stem))
   if (variants.length > 0 || plain) {
-    const asked = variant === undefined ? `plain ${stem}.safetensors` : `variant ${JSON.stringify(variant)}`
+    const asked = variant === undefined ? `plain ${stem}.safetensors` : `variant ${show(variant)}`
     throw new DitError(
       'not-found',
       `${where} has no ${asked} of the weights`,
@@ -63,7 +64,7 @@ export async function readWeightMap(source: Source, indexPath: string): Promise<
     if (typeof shard === 'string' && /^[^/\\:\0]+\.safetensors$/.test(shard)) continue
     throw new DitError(
       'corrupt',
-      `${where} puts tensor ${JSON.stringify(name)} in ${JSON.stringify(shard)}; a safetensors file beside it was expected`,
+      `${where} puts tensor ${show(name)} in ${show(shard)}; a safetensors file beside it was expected`,
       'Fetch the file again.',
     )
   }

@@ -1,4 +1,5 @@
 import { DitError } from '../errors.ts'
+import { show } from '../show.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { Dtype } from './dtypes.ts'
 
@@ -28,7 +29,7 @@ export function matchNames(expected: Map<string, number[]>, checkpoint: Checkpoi
     }
     const { tensor } = checkpoint.entry(name)
     if (tensor.shape.join() !== shape.join()) {
-      wrong.push(`${name} is [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]`)
+      wrong.push(`${name} is ${show(tensor.shape)}, expected ${show(shape)}`)
     } else if (!WEIGHT_DTYPES.includes(tensor.dtype)) {
       wrong.push(`${name} is ${tensor.dtype}, expected ${WEIGHT_DTYPES.join(', ')}`)
     }
@@ -46,8 +47,11 @@ export function matchNames(expected: Map<string, number[]>, checkpoint: Checkpoi
   )
 }
 
+/** A file's own name for a tensor may be anything: quoted and cut unless it is an ordinary one. */
+const plain = (name: string): string => (/^[ -~]{1,200}$/.test(name) ? name : show(name))
+
 function listed(fault: string, names: string[]): string {
   if (names.length === 0) return ''
   const more = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : ''
-  return `${fault} (${names.length}): ${names.slice(0, SHOWN).join(', ')}${more}`
+  return `${fault} (${names.length}): ${names.slice(0, SHOWN).map(plain).join(', ')}${more}`
 }

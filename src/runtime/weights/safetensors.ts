@@ -1,5 +1,6 @@
 import { DitError } from '../errors.ts'
 import { parseJson } from '../json.ts'
+import { show } from '../show.ts'
 import { DTYPE_BYTES, type Dtype, isDtype, type TensorData, toHost } from './dtypes.ts'
 import { describePath, type Source } from './source.ts'
 
@@ -140,12 +141,6 @@ function decodeUtf8(bytes: Uint8Array, where: string): string {
   } catch (cause) {
     throw corrupt(where, 'its header is not UTF-8 text', cause)
   }
-}
-
-/** A name or value from the file, shortened for a message. */
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'missing'
-  return text.length > 100 ? `${text.slice(0, 100)}…` : text
 }
 
 function corrupt(where: string, fault: string, cause?: unknown): DitError {

@@ -1,4 +1,5 @@
 import { DitError } from '../errors.ts'
+import { show } from '../show.ts'
 
 /**
  * A checkpoint folder that gives byte ranges: a folder on disk, a map in memory, or anything else that can
@@ -39,7 +40,7 @@ export function checkPath(path: string): string {
   if (path === '' || inside) return path
   throw new DitError(
     'bad-argument',
-    `the path ${JSON.stringify(path)} leaves the checkpoint folder or is not a plain relative path`,
+    `the path ${show(path)} leaves the checkpoint folder or is not a plain relative path`,
     "Name files relative to the checkpoint folder, with '/' between parts.",
   )
 }

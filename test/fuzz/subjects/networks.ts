@@ -1,0 +1,31 @@
+import { NETWORKS, type NetworkClass, readJson } from '../../../src/models/component.ts'
+import { openCheckpoint } from '../../../src/runtime/weights/checkpoint.ts'
+import { matchNames } from '../../../src/runtime/weights/match_names.ts'
+import { memorySource } from '../../../src/runtime/weights/memory_source.ts'
+import { folder, GOLDEN, mutateFile } from '../fixtures.ts'
+import type { Subject } from './subject.ts'
+
+/** Components' folders by the class that it is of. */
+const CASES: Record<string, NetworkClass> = {
+  text_encoder: 'T5EncoderModel',
+  transformer: 'PixArtTransformer2DModel',
+  vae: 'AutoencoderKL',
+}
+
+/** A network's config.json and its weights, as far as nothing is loaded: the config, and every tensor's place. */
+export const networks: Subject = {
+  name: 'networks',
+  variants: Object.keys(CASES),
+  files: (dir) =>
+    new Map([...folder(`${GOLDEN}/pipeline_pixart_sigma`)].filter(([path]) => path.startsWith(`${dir}/`))),
+  mutate: mutateFile,
+  async run(files, dir) {
+    const source = memorySource(files)
+    const network = NETWORKS[CASES[dir]]
+    const config = network.config(await readJson(source, `${dir}/config.json`))
+    const checkpoint = await openCheckpoint(source, dir, network.stem)
+    const { all } = network.parameters(config as never)
+    matchNames(new Map([...all].map(([name, p]) => [name, p.shape])), checkpoint, { ignore: network.ignore })
+    return [config, [...all.keys()].map((name) => [name, checkpoint.entry(name).tensor.dtype])]
+  },
+}
