@@ -1,7 +1,8 @@
 import { freemem } from 'node:os'
-import { Device, isSoftware } from '../runtime/device.ts'
+import { isSoftware } from '../runtime/adapter.ts'
+import { Device } from '../runtime/device.ts'
 import { DitError } from '../runtime/errors.ts'
-import { LINUX_HINT } from '../runtime/platform/node.node.ts'
+import { LINUX_HINT } from '../runtime/platform/dawn.node.ts'
 import { type GpuPlatform, openPlatform, requestAdapter } from '../runtime/platform/platform.ts'
 import type { VulkanChoice } from '../runtime/platform/software_vulkan.node.ts'
 import type { CliIo, DeviceChoice, OpenedDevice } from './command.ts'
@@ -20,8 +21,8 @@ export async function openDevice(
 ): Promise<OpenedDevice> {
   // Dawn would say the same by itself, in many lines.
   if (vulkan?.kind === 'none') throw new DitError('no-adapter', vulkan.why, LINUX_HINT)
-  const platform = await openPlatform({ adapter: choice.adapter })
-  for (const note of platform.notes) io.note(note)
+  if (vulkan?.kind === 'lavapipe' || vulkan?.kind === 'swiftshader') io.note(vulkan.why)
+  const platform = await openPlatform({ adapter: choice.adapter, backend: choice.backend ?? vulkan?.backend })
   try {
     const memory = choice.memory ?? (await defaultMemory(platform))
     const device = await Device.open(platform, { memory, tier: choice.tier })

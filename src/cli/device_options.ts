@@ -1,4 +1,4 @@
-import { BACKENDS, type Backend } from '../runtime/platform/platform.ts'
+import { BACKENDS, type Backend, backendsOf, currentRuntime } from '../runtime/platform/platform.ts'
 import { type DeviceChoice, type OptionSpec, type ParsedArgs, UsageError } from './command.ts'
 
 const TIERS = ['f32', 'f16'] as const
@@ -33,15 +33,25 @@ export const DEVICE_OPTIONS: readonly OptionSpec[] = [
 
 /**
  * What DEVICE_OPTIONS say.
- * @throws UsageError for a backend or a tier that there is not
+ * @throws UsageError for a backend that this runtime has not, or a tier that there is not
  */
 export function deviceChoice(args: ParsedArgs): DeviceChoice {
   return {
     adapter: args.text('adapter'),
-    backend: oneOf<Backend>(args, 'backend', BACKENDS),
+    backend: backendOf(args),
     tier: oneOf(args, 'tier', TIERS),
     memory: args.number('memory'),
   }
+}
+
+function backendOf(args: ParsedArgs): Backend | undefined {
+  const backend = oneOf(args, 'backend', BACKENDS)
+  const known = backendsOf(currentRuntime())
+  if (backend === undefined || known.includes(backend)) return backend
+  throw new UsageError(
+    `--backend is "${backend}", and Node has ${known.join(' and ')} alone`,
+    'Leave it out, or run webdit in Deno, which has both: deno run -A',
+  )
 }
 
 function oneOf<T extends string>(args: ParsedArgs, name: string, values: readonly T[]): T | undefined {

@@ -30,8 +30,8 @@ function listenForSignals(): void {
 // A reader that left (… | head) is no fault.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => process.exit(0))
 
-const code = await runCli(process.argv.slice(2), io, async () => {
-  io.vulkan = await ensureVulkan()
+const code = await runCli(process.argv.slice(2), io, async ({ backend }) => {
+  io.vulkan = await ensureVulkan(backend)
   listenForSignals()
 })
 // Not exitCode: a driver's threads could keep the process from ending.

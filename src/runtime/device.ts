@@ -1,3 +1,4 @@
+import { adapterName, bestTier, isSoftware } from './adapter.ts'
 import { Arena, megabytes } from './arena.ts'
 import { DitError } from './errors.ts'
 import type { KernelTarget, Tier } from './kernel.ts'
@@ -97,9 +98,7 @@ export class Device {
 
   /** Product and driver, as far as the runtime tells them. */
   get name(): string {
-    const { vendor, architecture, device, description } = this.info
-    const product = device.replace(/-+$/, '') || [vendor, architecture].filter(Boolean).join(' ')
-    return [product, description].filter(Boolean).join(', ') || 'unnamed device'
+    return adapterName(this.info)
   }
 
   /** Throws the first validation error, loss or failed allocation that no scope caught: the device is not to be trusted after it. */
@@ -230,16 +229,6 @@ export class Device {
       }
     }
   }
-}
-
-/** What can be had of an adapter or device with these features. */
-export const bestTier = (features: { has(name: string): boolean }): Tier => (features.has('shader-f16') ? 'f16' : 'f32')
-
-/** A device that computes on the CPU: SwiftShader, lavapipe, WARP. */
-export function isSoftware(info: GPUAdapterInfo): boolean {
-  return (
-    info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp/i.test(`${info.architecture} ${info.description}`)
-  )
 }
 
 function typedError(error: GPUError): DitError {

@@ -1,5 +1,5 @@
 import { totalmem } from 'node:os'
-import { isSoftware } from '../../runtime/device.ts'
+import { isSoftware } from '../../runtime/adapter.ts'
 import { DitError } from '../../runtime/errors.ts'
 import { describeAdapters } from '../../runtime/platform/adapters.node.ts'
 import { currentRuntime, openPlatform, requestAdapter } from '../../runtime/platform/platform.ts'

@@ -1,3 +1,4 @@
+import { adapterName } from '../adapter.ts'
 import { DitError } from '../errors.ts'
 import { openNavigator } from './navigator.ts'
 
@@ -7,8 +8,8 @@ export interface GpuPlatform {
   /** What stands behind `gpu`, for people: 'dawn/vulkan', 'navigator.gpu'. */
   readonly backend: string
   readonly gpu: GPU
-  /** One-line notices that a face should print, such as the fallback to a software driver. */
-  readonly notes: string[]
+  /** A part of the wanted adapter's name, where `gpu` cannot look for it by itself. */
+  readonly adapter?: string
   /** What to do when `gpu` has no adapter, in a sentence or a command. */
   readonly hint: string
   /**
@@ -22,13 +23,21 @@ export interface GpuPlatform {
 
 export type GpuRuntime = 'node' | 'deno' | 'browser'
 
-/** Who implements WebGPU: the runtime itself (browsers, Deno), or npm `webgpu` (Node, Deno). */
+/** Who implements WebGPU: the runtime itself, or npm `webgpu` (Dawn). */
 export const BACKENDS = ['navigator', 'dawn'] as const
 export type Backend = (typeof BACKENDS)[number]
 
+const BACKENDS_OF: Record<GpuRuntime, readonly Backend[]> = {
+  node: ['dawn'],
+  deno: BACKENDS,
+  browser: ['navigator'],
+}
+
 export interface PlatformOptions {
-  /** Node: a substring of the adapter's name; the only choice between cards that Dawn offers. */
+  /** A part of the adapter's name. */
   adapter?: string
+  /** Default: the runtime's only one; in Deno, the one with the better adapter. */
+  backend?: Backend
 }
 
 /** The runtime that this code runs in. Deno is asked first, for it answers to Node's names too. */
@@ -38,17 +47,32 @@ export function currentRuntime(): GpuRuntime {
   return scope.process?.versions?.node ? 'node' : 'browser'
 }
 
+/** The backends that the runtime can have. */
+export const backendsOf = (runtime: GpuRuntime): readonly Backend[] => BACKENDS_OF[runtime]
+
 /**
  * Opens WebGPU in this runtime. Chooses no adapter yet: see `requestAdapter`.
  *
- * @throws DitError 'no-adapter' where the runtime has no WebGPU at all
+ * @throws DitError 'bad-argument' for a backend that the runtime does not have, 'no-adapter' where there is no WebGPU
  */
 export async function openPlatform(options: PlatformOptions = {}): Promise<GpuPlatform> {
   const runtime = currentRuntime()
-  if (runtime !== 'node') return openNavigator(runtime)
-  const { openNode } = await import('./node.node.ts')
-  return openNode(options)
+  const known = backendsOf(runtime)
+  const { backend = known.length === 1 ? known[0] : undefined } = options
+  if (backend && !known.includes(backend)) {
+    throw new DitError('bad-argument', `backend is '${backend}', and ${runtime} has ${known.join(' and ')} alone`)
+  }
+  if (backend === 'navigator') return openNavigator(runtime, options)
+  if (backend === 'dawn') return (await import('./dawn.node.ts')).openDawn(options)
+  return (await import('./better_backend.ts')).openBetter(known, options)
 }
+
+/** What a request can ask for; Dawn and wgpu tell no list of adapters. */
+const PREFERENCES: readonly GPURequestAdapterOptions[] = [
+  { powerPreference: 'high-performance' },
+  { powerPreference: 'low-power' },
+  { forceFallbackAdapter: true },
+]
 
 /**
  * The platform's adapter.
@@ -59,17 +83,32 @@ export async function requestAdapter(
   platform: GpuPlatform,
   options: GPURequestAdapterOptions = {},
 ): Promise<GPUAdapter> {
+  const { gpu, adapter: wanted, backend, hint } = platform
   let reason: string | undefined
   try {
-    const adapter = await platform.gpu.requestAdapter(options)
-    if (adapter) return adapter
+    const adapter = await gpu.requestAdapter(options)
+    if (adapter && (wanted === undefined || isNamed(adapter.info, wanted))) return adapter
+    const others = adapter ? await listAdapters(platform) : []
+    const named = others.find(({ info }) => isNamed(info, wanted!))
+    if (named) return named
+    if (others.length > 0)
+      reason = `none is named '${wanted}' but ${others.map(({ info }) => adapterName(info)).join('; ')}`
   } catch (error) {
     // dawn.node throws, and lists the names that it has, when none matches `adapter=`
     reason = error instanceof Error ? error.message.trim() : String(error)
   }
-  throw new DitError(
-    'no-adapter',
-    `no WebGPU adapter through ${platform.backend}${reason ? `: ${reason}` : ''}`,
-    platform.hint,
-  )
+  throw new DitError('no-adapter', `no WebGPU adapter through ${backend}${reason ? `: ${reason}` : ''}`, hint)
 }
+
+/** The adapters that differ among those that the preferences name, the fastest first. */
+export async function listAdapters({ gpu }: GpuPlatform): Promise<GPUAdapter[]> {
+  const asked = PREFERENCES.map((options) => gpu.requestAdapter(options).catch(() => null))
+  const found = (await Promise.all(asked)).filter((adapter) => adapter !== null)
+  const key = ({ info, features }: GPUAdapter) =>
+    JSON.stringify([info.vendor, info.architecture, info.device, info.description, [...features]])
+  return found.filter((adapter, i) => found.findIndex((other) => key(other) === key(adapter)) === i)
+}
+
+/** Of all that the adapter tells of itself. */
+const isNamed = ({ vendor, architecture, device, description }: GPUAdapterInfo, part: string): boolean =>
+  [vendor, architecture, device, description].join(' ').toLowerCase().includes(part.toLowerCase())

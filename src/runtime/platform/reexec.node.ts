@@ -1,10 +1,21 @@
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { currentRuntime } from './platform.ts'
 
 const FORWARDED: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
+/** What this process's program was started with: the runtime's own options, the script and the arguments. */
+export function ownArguments(): string[] {
+  if (currentRuntime() === 'node') return [...process.execArgv, ...process.argv.slice(1)]
+  // Deno tells its options (-A, --config FILE …) nowhere but here; on Linux, the only system that needs a second start.
+  const [, ...args] = readFileSync('/proc/self/cmdline', 'utf8').split('\0').slice(0, -1)
+  // Without a subcommand node:child_process would take them for Node's.
+  return args[0] === 'run' ? args : ['run', ...args]
+}
+
 /** Runs this process's command line again with `env` added, and ends as that run ends, by its exit code or signal. */
 export function reexec(env: Record<string, string>): Promise<never> {
-  const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+  const child = spawn(process.execPath, ownArguments(), {
     stdio: 'inherit',
     env: { ...process.env, ...env },
   })

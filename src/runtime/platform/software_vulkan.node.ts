@@ -1,39 +1,60 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { type AdapterTraits, adapterMerit, isSoftware, isSwiftShader } from '../adapter.ts'
+import { type Backend, backendsOf, currentRuntime } from './platform.ts'
 import { reexec } from './reexec.node.ts'
 import { extractSwiftShader, findSwiftShaderArchive, SWIFTSHADER_PACKAGE } from './swiftshader.node.ts'
-import { probeVulkan } from './vulkan_probe.node.ts'
+import { probeVulkan, type VulkanProbe } from './vulkan_probe.node.ts'
 
 /** Which Vulkan this process should run on. */
 export interface VulkanChoice {
   kind: 'gpu' | 'lavapipe' | 'swiftshader' | 'none'
   /** The device and the reason, in a line. */
   why: string
+  /** The backend to open it with; absent where either will do. */
+  backend?: Backend
   /** What a process must be started with to get it; absent where this process has it already. */
   env?: Record<string, string>
 }
 
 /**
  * Chooses between a real GPU, a lavapipe that works, and the SwiftShader of a development dependency, in this order.
- * On macOS and Windows Dawn's own backends need no choice.
+ * Which of them a backend opens differs: Dawn refuses the lavapipe of Debian 12, wgpu in Deno does not.
+ * On macOS and Windows the backends' own choice is right.
+ *
+ * @param backend the one that will be used; by default the runtime's best
  */
-export async function chooseVulkan(): Promise<VulkanChoice> {
-  if (process.platform !== 'linux') return { kind: 'gpu', why: `the system's own driver (${process.platform})` }
+export async function chooseVulkan(backend?: Backend): Promise<VulkanChoice> {
+  if (process.platform !== 'linux')
+    return { kind: 'gpu', why: `the system's own driver (${process.platform})`, backend }
   const { WEBDIT_SOFTWARE_VULKAN: started, WEBDIT_VULKAN_NOTE: note } = process.env
-  if (started) return { kind: 'swiftshader', why: note ?? 'WEBDIT_SOFTWARE_VULKAN is set' }
+  if (started) return { kind: 'swiftshader', why: note ?? 'WEBDIT_SOFTWARE_VULKAN is set', backend }
 
-  const { adapter, reason } = await probeVulkan()
-  if (adapter && !adapter.software) return { kind: 'gpu', why: adapter.name }
-  if (adapter) {
-    const kind = adapter.architecture === 'swiftshader' ? 'swiftshader' : 'lavapipe'
-    return { kind, why: `no GPU: computing on the CPU with ${adapter.name}, a software Vulkan (slow)` }
-  }
+  const backends = backend ? [backend] : backendsOf(currentRuntime())
+  const probes = await Promise.all(backends.map((one) => probeVulkan(one)))
+  const best = bestOf(probes)
+  if (best) return { ...describe(best.adapter), backend: best.backend }
+  const { reason } = probes.at(-1)!
   const archive = findSwiftShaderArchive()
   if (!archive) return { kind: 'none', why: `no Vulkan device (${reason}), and ${SWIFTSHADER_PACKAGE} is not there` }
   const { dir, temporary } = await extractSwiftShader(archive)
   if (temporary) process.once('exit', () => rmSync(dir, { recursive: true, force: true }))
   const why = `no GPU (${reason}): computing on the CPU with SwiftShader, a software Vulkan (slow)`
-  return { kind: 'swiftshader', why, env: swiftShaderEnvironment(dir, why) }
+  return { kind: 'swiftshader', why, backend, env: swiftShaderEnvironment(dir, why) }
+}
+
+/** The first of the best. */
+function bestOf(probes: readonly VulkanProbe[]): { backend: Backend; adapter: AdapterTraits } | undefined {
+  const found = probes.flatMap(({ backend, adapter }) => (adapter ? [{ backend, adapter }] : []))
+  const merits = found.map(({ adapter }) => adapterMerit(adapter))
+  return found[merits.indexOf(Math.max(...merits))]
+}
+
+function describe({ info }: AdapterTraits): Pick<VulkanChoice, 'kind' | 'why'> {
+  const name = info.description || info.device
+  if (!isSoftware(info)) return { kind: 'gpu', why: name }
+  const kind = isSwiftShader(info) ? 'swiftshader' : 'lavapipe'
+  return { kind, why: `no GPU: computing on the CPU with ${name}, a software Vulkan (slow)` }
 }
 
 function swiftShaderEnvironment(dir: string, note: string): Record<string, string> {
@@ -55,10 +76,10 @@ function swiftShaderEnvironment(dir: string, note: string): Record<string, strin
  * environment as a process starts, so where SwiftShader is the choice this starts the same command line again with it,
  * lends it its terminal, and ends as it ends. Never use it in a library: it takes over the process.
  */
-export async function ensureVulkan(): Promise<VulkanChoice> {
-  const choice = await chooseVulkan()
+export async function ensureVulkan(backend?: Backend): Promise<VulkanChoice> {
+  const choice = await chooseVulkan(backend)
   if (choice.env) return reexec(choice.env)
-  // openPlatform passes it on, also in this process's workers
-  if (choice.kind === 'lavapipe' || choice.kind === 'swiftshader') process.env.WEBDIT_VULKAN_NOTE = choice.why
+  // Mesa's layer looks for a Wayland display, and prints complaints where there is no session; an absolute path is quiet.
+  if (process.platform === 'linux' && !process.env.XDG_RUNTIME_DIR) process.env.WAYLAND_DISPLAY ??= '/dev/null'
   return choice
 }

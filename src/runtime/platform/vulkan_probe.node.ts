@@ -1,31 +1,37 @@
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
-import { dawnOptions } from './node.node.ts'
+import type { AdapterTraits } from '../adapter.ts'
+import { dawnOptions } from './dawn.node.ts'
+import { type Backend, currentRuntime } from './platform.ts'
 
-/** What Dawn opens with a given environment. */
+/** What a backend opens with a given environment. */
 export interface VulkanProbe {
-  /** The adapter, where there is one and a shader ran on it. */
-  adapter?: { vendor: string; architecture: string; name: string; software: boolean }
-  /** Without an adapter: Dawn's reason, in a line. */
-  reason: string
+  readonly backend: Backend
+  /** The adapter, where there is one and, if it is a software one, a shader ran on it. */
+  readonly adapter?: AdapterTraits
+  /** Without an adapter: the backend's reason, in a line. */
+  readonly reason: string
 }
 
-/** npm `webgpu`, typed: its `globals` hold what browsers have on globalThis. */
-type Dawn = { create(options: string[]): GPU; globals: Pick<typeof globalThis, 'GPUBufferUsage' | 'GPUMapMode'> }
+/** What the child has of a backend; npm `webgpu` has in `globals` what browsers have on globalThis. */
+interface Api {
+  gpu: GPU
+  globals: Pick<typeof globalThis, 'GPUBufferUsage' | 'GPUMapMode'>
+}
 
 const PROBE_TIMEOUT_MS = 20_000
 
 /**
- * Asks for a Vulkan adapter in a short child process (about 0.12 s). A child, because Dawn prints its complaints on
- * stderr by itself, because a driver that crashes must not take the caller along, and because a loader reads its
- * environment only once.
+ * Asks for a Vulkan adapter in a short child process (about 0.12 s). A child, because Dawn and Mesa print their
+ * complaints on stderr by themselves, because a driver that crashes must not take the caller along, and because a loader
+ * reads its environment only once.
  */
-export async function probeVulkan(env: NodeJS.ProcessEnv = process.env): Promise<VulkanProbe> {
-  const webgpu = pathToFileURL(createRequire(import.meta.url).resolve('webgpu')).href
-  const script = `import * as dawn from '${webgpu}'; (${askForAdapter})(dawn, ${JSON.stringify(dawnOptions())})`
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-    env: { ...env, NODE_OPTIONS: '' },
+export async function probeVulkan(backend: Backend, env: NodeJS.ProcessEnv = process.env): Promise<VulkanProbe> {
+  const script = `${backend === 'dawn' ? openingDawn() : OPENING_NAVIGATOR}; (${askForAdapter})(api)`
+  const evaluate = currentRuntime() === 'deno' ? ['eval', script] : ['--input-type=module', '-e', script]
+  const child = spawn(process.execPath, evaluate, {
+    env: { ...env, NODE_OPTIONS: '', NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: PROBE_TIMEOUT_MS,
     killSignal: 'SIGKILL',
@@ -39,22 +45,32 @@ export async function probeVulkan(env: NodeJS.ProcessEnv = process.env): Promise
     child.on('close', (code, signal) => resolve(signal ? `the driver died of ${signal}` : `exit code ${code}`))
   })
   const found = /^adapter (.*)$/m.exec(stdout)
-  if (found) return { adapter: JSON.parse(found[1]), reason: '' }
+  if (found) {
+    const { info, features } = JSON.parse(found[1])
+    return { backend, adapter: { info, features: new Set(features) }, reason: '' }
+  }
   // The first complaint is the cause: "Warning: Couldn't load Vulkan: libvulkan.so.1: cannot open …"
   const complaint = /^(?:Warning|Error): (.*)$/m.exec(stderr)
   const none = ended === 'exit code 0' ? 'Vulkan reports no device' : ended
   const reason = complaint ? complaint[1].trim() : none
-  return { reason: reason.replace(/^.*: (\S+): cannot open shared object file.*$/, '$1 is not installed') }
+  return { backend, reason: reason.replace(/^.*: (\S+): cannot open shared object file.*$/, '$1 is not installed') }
 }
 
-/** Runs as text in the child, so it uses its arguments and globals alone. */
-async function askForAdapter({ create, globals }: Dawn, options: string[]): Promise<void> {
-  const gpu = create(options)
-  const adapter = await gpu.requestAdapter()
+const OPENING_NAVIGATOR = 'const api = { gpu: navigator.gpu, globals: globalThis }'
+
+function openingDawn(): string {
+  const webgpu = pathToFileURL(createRequire(import.meta.url).resolve('webgpu')).href
+  const gpu = `dawn.create(${JSON.stringify(dawnOptions())})`
+  return `import * as dawn from '${webgpu}'; const api = { gpu: ${gpu}, globals: dawn.globals }`
+}
+
+/** Runs as text in the child, so it uses its argument and globals alone. */
+async function askForAdapter({ gpu, globals }: Api): Promise<void> {
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
   if (adapter) {
-    const { vendor, architecture, device: id, description, isFallbackAdapter: software } = adapter.info
+    const { vendor, architecture, device: id, description, isFallbackAdapter } = adapter.info
     // Software drivers differ in what they can run; a real GPU's driver is taken at its word, for opening it is slow.
-    if (software) {
+    if (isFallbackAdapter) {
       const device = await adapter.requestDevice()
       const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = globals.GPUBufferUsage
       const code =
@@ -75,8 +91,9 @@ async function askForAdapter({ create, globals }: Dawn, options: string[]): Prom
       await result.mapAsync(globals.GPUMapMode.READ)
       if (new Uint32Array(result.getMappedRange())[0] !== 42) throw new Error(`${description} computes wrong`)
     }
-    console.log(`adapter ${JSON.stringify({ vendor, architecture, name: description || id, software })}`)
+    const info = { vendor, architecture, device: id, description, isFallbackAdapter }
+    console.log(`adapter ${JSON.stringify({ info, features: [...adapter.features] })}`)
   }
   // `gpu` is named here so that it lives until now: dawn.node crashes when it is collected before its devices.
-  process.exit(gpu ? 0 : 1)
+  ;(globalThis as unknown as { process: { exit(code: number): void } }).process.exit(gpu ? 0 : 1)
 }

@@ -3,13 +3,13 @@ import type { DitError } from '../../../src/runtime/errors.ts'
 import { openPlatform, requestAdapter } from '../../../src/runtime/platform/platform.ts'
 import { ensureVulkan } from '../../../src/runtime/platform/software_vulkan.node.ts'
 
-const { kind } = await ensureVulkan()
+const { kind, why } = await ensureVulkan()
 // Before anything is printed: the first line tells the test to send the signal.
 const [action, value] = process.argv.slice(2)
 if (action === 'wait') process.once('SIGTERM', () => process.exit(5))
 
 const platform = await openPlatform()
-const report = { kind, notes: platform.notes, args: process.argv.slice(2), execArgv: process.execArgv }
+const report = { kind, why, args: process.argv.slice(2), execArgv: process.execArgv }
 try {
   const { architecture } = (await requestAdapter(platform)).info
   console.log(JSON.stringify({ ...report, architecture }))

@@ -60,7 +60,7 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the fal
     expect(run).toMatchObject({ code: 0, signal: null, stderr: '' })
     expect(run.report).toMatchObject({ kind: 'swiftshader', architecture: 'swiftshader', args })
     expect(run.report.execArgv).toEqual(['--no-deprecation'])
-    expect(run.report.notes).toEqual([expect.stringMatching(/^no GPU .*SwiftShader/)])
+    expect(run.report.why).toMatch(/^no GPU .*SwiftShader/)
   })
 
   it("needs no second run where the system's own driver is a software one that works", async () => {
@@ -68,7 +68,7 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the fal
     const env = { VK_ICD_FILENAMES: join(dir, 'vk_swiftshader_icd.json'), LD_LIBRARY_PATH: dir }
     const run = await ended(start([process.execPath, program()], env))
     expect(run).toMatchObject({ code: 0, stderr: '', report: { kind: 'swiftshader', architecture: 'swiftshader' } })
-    expect(run.report.notes).toEqual([expect.stringMatching(/^no GPU: computing on the CPU with SwiftShader driver/)])
+    expect(run.report.why).toMatch(/^no GPU: computing on the CPU with SwiftShader driver/)
   })
 
   it('passes over a driver that does not load', async () => {
@@ -109,7 +109,7 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the fal
 
   it('does without the development dependency: an error that names the mending commands', async () => {
     const run = await ended(start([process.execPath, program(outside)]))
-    expect(run.report).toMatchObject({ kind: 'none', errorKind: 'no-adapter', notes: [] })
+    expect(run.report).toMatchObject({ kind: 'none', errorKind: 'no-adapter' })
     expect(run.report.hint).toMatch(/apt-get install.*npm i -D @sparticuz\/chromium@147\.0\.0/)
   })
 
