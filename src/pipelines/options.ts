@@ -35,6 +35,8 @@ export interface PipelineOptions {
   maxSequenceLength?: number
   /** 'latent' leaves the autoencoder out. Default 'pil'. */
   outputType?: 'pil' | 'latent'
+  /** Decode pictures that are larger than the autoencoder was trained on in tiles: less memory, nearly the same picture. */
+  enableTiling?: boolean
   onStep?: (info: StepInfo) => void | Promise<void>
   signal?: AbortSignal
 }

@@ -9,7 +9,7 @@ import { Recorder } from '../runtime/recorder.ts'
 import type { Tensor } from '../runtime/tensor.ts'
 import { createScheduler } from '../schedulers/index.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
-import { decodeLatents } from './decode_latents.ts'
+import { checkDecoding, decodeLatents } from './decode_latents.ts'
 import { denoise, recordStep, type SolverState } from './denoise.ts'
 import { DitImage } from './image/image.ts'
 import { resizeAndCrop } from './image/resize.ts'
@@ -171,13 +171,13 @@ class PixArtRun {
   /** Refuses what no buffer could hold before anything is made of that size on the host. */
   #checkSizes(): void {
     const { patch, width } = this.#c.transformer.config
-    const { scale, widths, outChannels } = this.#c.vae.config
+    const { scale, outChannels } = this.#c.vae.config
     const tokens = (this.#height * this.#width) / (scale * patch) ** 2
     const { arena } = this.#c.device
     const size = `height ${this.#height} and width ${this.#width}: `
     arena.checkSize(this.#batch * tokens * 4 * width * 4, `${size}the feed-forward of the transformer`)
     if (this.#options.outputType === 'latent') return
-    arena.checkSize(this.#height * this.#width * Math.max(...widths.slice(0, 2)) * 4, `${size}the autoencoder`)
+    checkDecoding(arena, this.#c.vae.config, this.#height, this.#width, this.#options.enableTiling)
     arena.checkSize(this.#outHeight * this.#outWidth * outChannels * 4, 'the resized picture')
   }
 
@@ -244,7 +244,7 @@ class PixArtRun {
     const g = this.#g
     const { arena } = this.#c.device
     if (this.#options.outputType !== 'latent') {
-      await g.rehearse(() => decodeLatents(g, this.#c.vae, g.placeholder([1, ...this.#latentShape.slice(1)])))
+      await g.rehearse(() => this.#decodeOne(() => g.placeholder([1, ...this.#latentShape.slice(1)])))
       // The autoencoder's buffers are of other sizes, and needed last.
       arena.trim()
     }
@@ -265,9 +265,7 @@ class PixArtRun {
     for (let i = 0; i < this.#pictures; i++) {
       throwIfAborted(this.#options.signal)
       const picture = latents.subarray(i * size, (i + 1) * size)
-      const decoded = await g.phase('decode', () =>
-        g.scope(() => decodeLatents(g, this.#c.vae, g.upload(picture, shape, 'latents'))),
-      )
+      const decoded = await g.phase('decode', () => this.#decodeOne(() => g.upload(picture, shape, 'latents')))
       const chw = resizeAndCrop(
         await g.read(decoded),
         [decoded.dim(1), this.#height, this.#width],
@@ -278,6 +276,11 @@ class PixArtRun {
       images.push(DitImage.fromFloat(chw as Float32Array<ArrayBuffer>, this.#outHeight, this.#outWidth))
     }
     return images
+  }
+
+  #decodeOne(latents: () => Tensor): Promise<Tensor> {
+    const g = this.#g
+    return g.scope(() => decodeLatents(g, this.#c.vae, latents(), this.#options.enableTiling))
   }
 
   async #onStep(step: number, timestep: number, state: SolverState): Promise<void> {

@@ -57,6 +57,7 @@ export function readSettings(args: ParsedArgs): Settings {
       seed: args.number('seed'),
       maxSequenceLength: args.number('max_sequence_length'),
       outputType,
+      enableTiling: args.has('enable_tiling'),
       useResolutionBinning: args.has('no_use_resolution_binning') ? false : undefined,
     },
   }
