@@ -74,7 +74,7 @@ export interface Command {
   /** Whether arguments without a flag are taken. */
   readonly positionals?: boolean
   /** Whether it computes: the process may be started again for a software Vulkan before `run`. */
-  readonly needsDevice: boolean
+  readonly needsDevice: boolean | ((args: ParsedArgs) => boolean)
   /**
    * Does it, and returns the exit code. A DitError that it throws is printed in a line or two, with exit code 1;
    * a UsageError with exit code 2.

@@ -7,9 +7,10 @@ import { generateCommand } from './generate/index.ts'
 import { commandHelp, generalHelp } from './help.ts'
 import { VERSION } from './package_info.ts'
 import { nearest, parseArgs, quote } from './parse_args.ts'
+import { planCommand } from './plan/index.ts'
 import { verifyCommand } from './verify/index.ts'
 
-const COMMANDS: readonly Command[] = [generateCommand, benchCommand, verifyCommand, doctorCommand]
+const COMMANDS: readonly Command[] = [generateCommand, planCommand, benchCommand, verifyCommand, doctorCommand]
 
 /** Exit codes: what shells and xDiT's users expect. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const
@@ -33,7 +34,8 @@ export async function runCli(
     command = findCommand(first)
     const args = parseArgs(rest, command.options, command.positionals ?? false)
     if (args.has('help')) return print(io, commandHelp(command))
-    if (command.needsDevice) await beforeDevice(deviceChoice(args))
+    const { needsDevice } = command
+    if (typeof needsDevice === 'function' ? needsDevice(args) : needsDevice) await beforeDevice(deviceChoice(args))
     return await command.run(args, io)
   } catch (error) {
     io.status('')

@@ -1,18 +1,23 @@
-import { loadComponent, readJson } from '../models/component.ts'
+import { loadComponent, type NetworkClass, readJson } from '../models/component.ts'
 import { loadTokenizer } from '../models/tokenizers/load_tokenizer.ts'
 import { Device, type DeviceOptions } from '../runtime/device.ts'
 import { DitError } from '../runtime/errors.ts'
 import { openPlatform } from '../runtime/platform/platform.ts'
+import { show } from '../runtime/show.ts'
 import { describePath, type Source } from '../runtime/weights/source.ts'
+import { openModel } from './open_model.ts'
 import type { PipelineOutput } from './options.ts'
 import { type PixArtComponents, type PixArtOptions, PixArtPipeline } from './pixart.ts'
 import { PREVIEW_FILE, previewMap } from './preview.ts'
+import type { PromptTokenizer } from './text.ts'
 
-export interface FromPretrainedOptions extends Pick<DeviceOptions, 'memory'> {
+export interface FromPretrainedOptions extends Pick<DeviceOptions, 'memory' | 'tier'> {
   /** An opened device; by default the runtime's best is opened. */
   device?: Device
   /** Variant of the weight files, e.g. 'fp16'. Default: the plain ones, or else the only ones there are. */
   variant?: string
+  /** Instead of the folder's own, as diffusers takes components. */
+  tokenizer?: PromptTokenizer
   /** Bytes of weights loaded so far, and in all, for one component after the other. */
   onProgress?: (component: string, loadedBytes: number, totalBytes: number) => void
   signal?: AbortSignal
@@ -30,10 +35,17 @@ export interface Pipeline {
   dispose(): void
 }
 
+/** Networks by the folders that they are in. */
+const PIXART = {
+  text_encoder: 'T5EncoderModel',
+  transformer: 'PixArtTransformer2DModel',
+  vae: 'AutoencoderKL',
+} as const satisfies Record<string, NetworkClass>
+
 /** Pipeline classes by name; each loads its components from a source. */
 const PIPELINES = {
-  PixArtSigmaPipeline: { textLength: 300 },
-  PixArtAlphaPipeline: { textLength: 120 },
+  PixArtSigmaPipeline: { textLength: 300, networks: PIXART },
+  PixArtAlphaPipeline: { textLength: 120, networks: PIXART },
 } as const
 
 /** As diffusers.DiffusionPipeline. */
@@ -41,15 +53,16 @@ export const DiffusionPipeline = {
   /**
    * Loads the pipeline whose class the folder's model_index.json names.
    *
-   * @param model a diffusers folder (Node, Deno), or a source of its files
-   * @throws DitError 'not-found', 'corrupt', 'unsupported', 'no-adapter', 'out-of-memory'
+   * @param model a diffusers folder: its path (Node, Deno), its http(s) address (in a page also relative to it), or a
+   *   source of its files
+   * @throws DitError 'not-found', 'corrupt', 'io', 'unsupported', 'no-adapter', 'out-of-memory', 'aborted'
    */
   async fromPretrained(model: string | Source, options: FromPretrainedOptions = {}): Promise<Pipeline> {
-    const source = typeof model === 'string' ? await openModelFolder(model) : model
+    const source = typeof model === 'string' ? await openModel(model, options) : model
     let device = options.device
     try {
       const { className, textLength } = await pipelineClass(source)
-      device ??= await Device.open(await openPlatform(), { memory: options.memory })
+      device ??= await Device.open(await openPlatform(), { memory: options.memory, tier: options.tier })
       return callable(className, await loadPixArt(device, source, textLength, options), device !== options.device)
     } catch (error) {
       if (device && device !== options.device) device.close()
@@ -60,29 +73,22 @@ export const DiffusionPipeline = {
   },
 }
 
-/** A checkpoint folder by its path. */
-export async function openModelFolder(path: string): Promise<Source> {
-  if (!('process' in globalThis) && !('Deno' in globalThis)) {
-    throw new DitError('unsupported', `a page cannot open the folder ${path}`, 'Pass a Source of the files instead.')
-  }
-  const { openFolder } = await import('../runtime/weights/folder_source.node.ts')
-  return openFolder(path)
-}
-
-async function pipelineClass(source: Source): Promise<{ className: string; textLength: number }> {
-  if (!(await source.exists('model_index.json'))) {
+/** The pipeline that model_index.json names, with what its class says. @throws DitError 'not-found', 'unsupported' */
+export async function pipelineClass(source: Source) {
+  const { _class_name: className } = await readJson(source, 'model_index.json').catch((error) => {
+    if (!(error instanceof DitError && error.kind === 'not-found')) throw error
     throw new DitError(
       'not-found',
-      `there is no ${describePath(source, 'model_index.json')}`,
+      error.message,
       'Give a diffusers folder: one that holds model_index.json and a folder for each component.',
+      { cause: error },
     )
-  }
-  const { _class_name: className } = await readJson(source, 'model_index.json')
+  })
   const known = Object.keys(PIPELINES)
   if (typeof className !== 'string' || !known.includes(className)) {
     throw new DitError(
       'unsupported',
-      `${describePath(source, '')} is a ${String(className)}; webdit has ${known.join(', ')}`,
+      `${describePath(source, 'model_index.json')} names the pipeline class ${show(className)}; webdit has ${known.join(', ')}`,
     )
   }
   return { className, ...PIPELINES[className as keyof typeof PIPELINES] }
@@ -92,7 +98,7 @@ async function loadPixArt(
   device: Device,
   source: Source,
   textLength: number,
-  { variant, onProgress, signal }: FromPretrainedOptions,
+  { variant, tokenizer: given, onProgress, signal }: FromPretrainedOptions,
 ): Promise<PixArtComponents> {
   const loading = (component: string) => ({
     variant,
@@ -101,17 +107,17 @@ async function loadPixArt(
     onProgress: (loaded: number, total: number) => onProgress?.(component, loaded, total),
   })
   const loaded: { weights: { free(): void } }[] = []
-  const load = async <C extends Parameters<typeof loadComponent>[1]>(className: C, dir: string) => {
-    const component = await loadComponent(device, className, source, dir, loading(dir))
+  const load = async <Folder extends keyof typeof PIXART>(dir: Folder) => {
+    const component = await loadComponent(device, PIXART[dir], source, dir, loading(dir))
     loaded.push(component)
     return component
   }
   try {
-    const tokenizer = await loadTokenizer(source, 'tokenizer')
+    const tokenizer = given ?? (await loadTokenizer(source, 'tokenizer'))
     const schedulerConfig = await readJson(source, 'scheduler/scheduler_config.json')
-    const textEncoder = await load('T5EncoderModel', 'text_encoder')
-    const transformer = await load('PixArtTransformer2DModel', 'transformer')
-    const vae = await load('AutoencoderKL', 'vae')
+    const textEncoder = await load('text_encoder')
+    const transformer = await load('transformer')
+    const vae = await load('vae')
     const preview = (await source.exists(PREVIEW_FILE))
       ? previewMap(await readJson(source, PREVIEW_FILE), vae.config.latentChannels)
       : undefined

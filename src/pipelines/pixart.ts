@@ -1,6 +1,5 @@
 import type { Component } from '../models/component.ts'
 import type { PixArtText } from '../models/pixart/transformer.ts'
-import type { TextTokenizer } from '../models/tokenizers/text_tokenizer.ts'
 import { throwIfAborted } from '../runtime/abort.ts'
 import type { Device } from '../runtime/device.ts'
 import { DitError } from '../runtime/errors.ts'
@@ -13,7 +12,7 @@ import { checkDecoding, decodeLatents } from './decode_latents.ts'
 import { denoise, recordStep, type SolverState } from './denoise.ts'
 import { DitImage } from './image/image.ts'
 import { resizeAndCrop } from './image/resize.ts'
-import { initialNoise } from './noise.ts'
+import { RunNoise } from './noise.ts'
 import {
   checkInteger,
   checkNumber,
@@ -25,11 +24,11 @@ import {
 import { encodeCaptions, predictPixArt } from './pixart_network.ts'
 import { type PreviewMap, previews } from './preview.ts'
 import { hasResolutionBins, resolutionBin } from './resolution_bins.ts'
-import { encodeWithT5, joinBatches, type TokenBatch, tokenize, trimPadding } from './text.ts'
+import { encodeWithT5, joinBatches, type PromptTokenizer, type TokenBatch, tokenize, trimPadding } from './text.ts'
 
 export interface PixArtComponents {
   readonly device: Device
-  readonly tokenizer: TextTokenizer
+  readonly tokenizer: PromptTokenizer
   readonly textEncoder: Component<'T5EncoderModel'>
   readonly transformer: Component<'PixArtTransformer2DModel'>
   readonly vae: Component<'AutoencoderKL'>
@@ -134,25 +133,30 @@ class PixArtRun {
       1,
       4096,
     )
+    const eta = checkNumber('eta', options.eta ?? 0, 0, 1)
     this.#scheduler = createScheduler(c.schedulerConfig)
-    this.#scheduler.setTimesteps(options.numInferenceSteps ?? 20)
+    this.#scheduler.setTimesteps(options.numInferenceSteps ?? 20, { eta })
+    if (eta > 0 && !this.#scheduler.takesEta) {
+      this.#warnings.push(`eta is ${eta}, which only DDIMScheduler takes: the model's scheduler does without it`)
+    }
   }
 
   async draw(): Promise<PipelineOutput> {
     const g = this.#g
     const { signal, outputType = 'pil' } = this.#options
     this.#checkSizes()
-    const { noise, seed } = initialNoise(this.#latentShape, this.#options)
+    const noise = new RunNoise(this.#latentShape, this.#options)
+    const scaled = noise.initial().map((v) => v * this.#scheduler.initNoiseSigma)
     const tokens = this.#tokens()
     await this.#rehearse(tokens)
     throwIfAborted(signal)
 
-    const text = await g.phase('text', () => g.scope(() => this.#encodeText(tokens)))
-    const scaled = noise.map((v) => v * this.#scheduler.initNoiseSigma)
+    const text = await this.#encodeText(tokens)
     const latents = await denoise(g, {
       predict: (x, timestep) => this.#predict(x, timestep, text),
       latents: g.upload(scaled, this.#latentShape, 'latents'),
       scheduler: this.#scheduler,
+      noise: () => noise.next(),
       signal,
       onStep: (step, timestep, state) => this.#onStep(step, timestep, state),
     })
@@ -165,7 +169,7 @@ class PixArtRun {
       )
     }
     const images = outputType === 'latent' ? [] : await this.#decode(data)
-    return { images, latents: { data, shape: this.#latentShape }, warnings: this.#warnings, seed }
+    return { images, latents: { data, shape: this.#latentShape }, warnings: this.#warnings, seed: noise.seed }
   }
 
   /** Refuses what no buffer could hold before anything is made of that size on the host. */
@@ -218,12 +222,16 @@ class PixArtRun {
     }
   }
 
-  async #encodeText({ tokens, rows }: { tokens: TokenBatch; rows: Uint32Array }): Promise<PixArtText> {
+  #encodeText({ tokens, rows }: { tokens: TokenBatch; rows: Uint32Array }): Promise<PixArtText> {
     const g = this.#g
-    const unique = await encodeWithT5(g, this.#c.textEncoder, tokens)
-    const captions = gather(g, unique, g.upload(rows, [rows.length], 'rows'))
     const mask = [...rows].flatMap((row) => [...tokens.mask.subarray(row * tokens.length, (row + 1) * tokens.length)])
-    return encodeCaptions(g, this.#c.transformer, captions, mask)
+    return g.phase('text', () =>
+      g.scope(async () => {
+        const unique = await encodeWithT5(g, this.#c.textEncoder, tokens)
+        const captions = gather(g, unique, g.upload(rows, [rows.length], 'rows'))
+        return encodeCaptions(g, this.#c.transformer, captions, mask)
+      }),
+    )
   }
 
   /** Noise prediction for latents [pictures, …], guided. */
@@ -251,7 +259,14 @@ class PixArtRun {
     await g.rehearse(async () => {
       const text = await this.#encodeText(tokens)
       const state = { latents: g.placeholder(this.#latentShape), history: [] }
-      await recordStep(g, state, this.#scheduler, 0, (x, timestep) => this.#predict(x, timestep, text))
+      const stepping = {
+        predict: (x: Tensor, timestep: number) => this.#predict(x, timestep, text),
+        scheduler: this.#scheduler,
+        noise: () => new Float32Array(state.latents.size),
+      }
+      await g.phase('step', () =>
+        recordStep(g, state, stepping, 0),
+      )
     })
   }
 
@@ -265,7 +280,7 @@ class PixArtRun {
     for (let i = 0; i < this.#pictures; i++) {
       throwIfAborted(this.#options.signal)
       const picture = latents.subarray(i * size, (i + 1) * size)
-      const decoded = await g.phase('decode', () => this.#decodeOne(() => g.upload(picture, shape, 'latents')))
+      const decoded = await this.#decodeOne(() => g.upload(picture, shape, 'latents'))
       const chw = resizeAndCrop(
         await g.read(decoded),
         [decoded.dim(1), this.#height, this.#width],
@@ -280,7 +295,7 @@ class PixArtRun {
 
   #decodeOne(latents: () => Tensor): Promise<Tensor> {
     const g = this.#g
-    return g.scope(() => decodeLatents(g, this.#c.vae, latents(), this.#options.enableTiling))
+    return g.phase('decode', () => g.scope(() => decodeLatents(g, this.#c.vae, latents(), this.#options.enableTiling)))
   }
 
   async #onStep(step: number, timestep: number, state: SolverState): Promise<void> {

@@ -5,6 +5,9 @@ import { DitError } from '../runtime/errors.ts'
 import type { Recorder } from '../runtime/recorder.ts'
 import type { Tensor } from '../runtime/tensor.ts'
 
+/** What pipelines ask of a tokenizer. */
+export type PromptTokenizer = Pick<TextTokenizer, 'encode' | 'modelMaxLength'>
+
 /** Tokens of a batch of prompts, all of one length. */
 export interface TokenBatch {
   /** [batch · length]. */
@@ -18,7 +21,7 @@ export interface TokenBatch {
 }
 
 /** Pads or cuts every text to `maxLength` tokens; `what` names them in warnings. */
-export function tokenize(tokenizer: TextTokenizer, texts: string[], maxLength: number, what: string): TokenBatch {
+export function tokenize(tokenizer: PromptTokenizer, texts: string[], maxLength: number, what: string): TokenBatch {
   const { inputIds, attentionMask, length, truncated } = tokenizer.encode(texts, { maxLength, padding: 'max_length' })
   const warnings = truncated
     .filter((cut) => cut !== null)

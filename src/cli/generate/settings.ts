@@ -24,41 +24,55 @@ export function readSettings(args: ParsedArgs): Settings {
   if (prompts.length === 0) {
     throw new UsageError('a prompt is needed: what to draw', 'For example: webdit generate --prompt "red apple"')
   }
-  const model = args.text('model') ?? embeddedModel()
-  if (model === undefined) {
-    throw new UsageError(
-      'a model is needed: --model FOLDER',
-      'Give a diffusers folder, or install the small one: npm install @webdit/emoji-pixart',
-    )
-  }
-  const outputType = args.text('output_type') ?? 'pil'
-  if (outputType !== 'pil' && outputType !== 'latent') {
-    throw new UsageError(`--output_type is ${quote(outputType)}, expected pil or latent`)
-  }
-  const negatives = args.texts('negative_prompt')
   const latentsFile = args.text('latents')
   if (latentsFile !== undefined && args.has('seed')) {
     throw new UsageError('--latents and --seed both say what noise to start from', 'Give one of them.')
   }
+  const call = readCall(args)
   return {
-    model,
+    model: readModel(args),
     prompts,
     outputDirectory: args.text('output_directory') ?? 'outputs',
-    outputType,
+    outputType: call.outputType,
     latentsFile,
     variant: args.text('variant'),
-    call: {
-      height: args.number('height'),
-      width: args.number('width'),
-      numInferenceSteps: args.number('num_inference_steps') ?? DEFAULTS.numInferenceSteps,
-      guidanceScale: args.number('guidance_scale') ?? DEFAULTS.guidanceScale,
-      negativePrompt: negatives.length > 0 ? negatives : undefined,
-      numImagesPerPrompt: args.number('num_images_per_prompt'),
-      seed: args.number('seed'),
-      maxSequenceLength: args.number('max_sequence_length'),
-      outputType,
-      enableTiling: args.has('enable_tiling'),
-      useResolutionBinning: args.has('no_use_resolution_binning') ? false : undefined,
-    },
+    call: { ...call, seed: args.number('seed') },
   }
+}
+
+/** The folder of the model. @throws UsageError where none is given and none is installed */
+export function readModel(args: ParsedArgs): string {
+  const model = args.text('model') ?? embeddedModel()
+  if (model !== undefined) return model
+  throw new UsageError(
+    'a model is needed: --model FOLDER',
+    'Give a diffusers folder, or install the small one: npm install @webdit/emoji-pixart',
+  )
+}
+
+/** What to draw and how, but for the prompt and the noise. @throws UsageError */
+export function readCall(args: ParsedArgs) {
+  const outputType = args.text('output_type') ?? 'pil'
+  if (outputType !== 'pil' && outputType !== 'latent') {
+    throw new UsageError(`--output_type is ${quote(outputType)}, expected pil or latent`)
+  }
+  const generator = args.text('generator') ?? 'cpu'
+  if (generator !== 'cpu' && generator !== 'cuda') {
+    throw new UsageError(`--generator is ${quote(generator)}, expected cpu or cuda`)
+  }
+  const negatives = args.texts('negative_prompt')
+  return {
+    height: args.number('height'),
+    width: args.number('width'),
+    numInferenceSteps: args.number('num_inference_steps') ?? DEFAULTS.numInferenceSteps,
+    guidanceScale: args.number('guidance_scale') ?? DEFAULTS.guidanceScale,
+    negativePrompt: negatives.length > 0 ? negatives : undefined,
+    numImagesPerPrompt: args.number('num_images_per_prompt'),
+    maxSequenceLength: args.number('max_sequence_length'),
+    generator,
+    eta: args.number('eta'),
+    outputType,
+    enableTiling: args.has('enable_tiling'),
+    useResolutionBinning: args.has('no_use_resolution_binning') ? false : undefined,
+  } satisfies PixArtOptions
 }

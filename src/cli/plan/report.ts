@@ -1,0 +1,58 @@
+import type { MemoryPlan } from '../../pipelines/memory_plan/plan.ts'
+import { megabytes } from '../../runtime/arena.ts'
+
+/** A plan as people read it. */
+export function planLines(plan: MemoryPlan): string[] {
+  const { pipeline, pictures, width, height, weights, phases, host } = plan
+  const what = pictures === 1 ? 'a picture' : `${pictures} pictures`
+  const device: Row[] = [
+    ...Object.entries(weights).map(([name, bytes]): Row => [`weights of ${name}`, bytes]),
+    ...Object.entries(phases).map(([name, { used }]): Row => [`activations of the ${name} phase`, used]),
+    [
+      'at most: weights and activations',
+      plan.weightsAndActivations,
+      'what --memory bounds; buffers are kept for reuse',
+    ],
+    ['at most: with staging and uniforms', plan.device],
+    ['greatest buffer', plan.greatestBuffer.bytes, `the device allows ${megabytes(plan.bufferLimit)}`],
+  ]
+  const hostRows: Row[] = [
+    ['runtime, driver and kernels', host.runtime],
+    ['on the way to the device and back', host.transfers],
+    ['latents and pictures', host.pictures],
+    plan.software ? ['at most, with the device, which is this CPU', host.total + plan.device] : ['at most', host.total],
+  ]
+  return [
+    `${pipeline}: ${what} of ${width} x ${height} pixels, tier ${plan.tier}`,
+    ...plan.withoutWeights.map((file) => `${file} is not there: its size follows from config.json`),
+    '',
+    'on the device',
+    ...table(device),
+    'on the host, as an upper bound',
+    ...table(hostRows),
+    '',
+    ...verdict(plan),
+  ]
+}
+
+type Row = readonly [what: string, bytes: number, note?: string]
+
+function table(rows: readonly Row[]): string[] {
+  const widest = Math.max(...rows.map(([what]) => what.length))
+  return rows.map(([what, bytes, note]) => {
+    const line = `  ${what.padEnd(widest)}  ${megabytes(bytes).padStart(10)}`
+    return note ? `${line}  (${note})` : line
+  })
+}
+
+function verdict({ fits, problem, fitsTiled, largest }: MemoryPlan): string[] {
+  if (fits) return ['It fits.']
+  const size = largest && `--height ${largest.height} --width ${largest.width} --no_use_resolution_binning`
+  return [
+    `It does not fit: ${problem}.`,
+    ...(fitsTiled ? ['  With --enable_tiling it does.'] : []),
+    size
+      ? `  The largest that fits: ${size}`
+      : '  No size fits: it takes more memory, another device or a smaller model.',
+  ]
+}

@@ -1,0 +1,109 @@
+import { isSoftware } from '../../runtime/adapter.ts'
+import type { DeviceOptions } from '../../runtime/device.ts'
+import { DitError } from '../../runtime/errors.ts'
+import type { DeviceTraits } from '../../runtime/paper_device.ts'
+import type { Source } from '../../runtime/weights/source.ts'
+import { pipelineClass } from '../diffusion_pipeline.ts'
+import { openModel } from '../open_model.ts'
+import type { PixArtOptions } from '../pixart.ts'
+import { largestSize, type Size } from './largest_size.ts'
+import { longestTexts } from './longest_texts.ts'
+import { paperSource } from './paper_source.ts'
+import { type MeasuredRun, type PaperRun, runOnPaper } from './run_on_paper.ts'
+
+export interface PlanOptions extends Pick<DeviceOptions, 'memory' | 'tier'> {
+  /** The device to plan for: see traitsOf. Default: a GPU with f16 and buffers up to 2 GiB. */
+  device?: DeviceTraits
+  /** As DiffusionPipeline.fromPretrained takes it. */
+  variant?: string
+  /** The call to plan for. */
+  call?: Omit<PixArtOptions, 'onStep' | 'latents' | 'seed'>
+}
+
+/** What a picture takes before anything is loaded; bytes throughout. */
+export interface MemoryPlan extends MeasuredRun {
+  /** The class that model_index.json names. */
+  readonly pipeline: string
+  /** Whether the device is the host's CPU, so that its memory is the host's. */
+  readonly software: boolean
+  /** The greatest buffer that the device allows. */
+  readonly bufferLimit: number
+  /** Whether it fits the memory that was stated, and the device's limits. */
+  readonly fits: boolean
+  /** Why not. */
+  readonly problem?: string
+  /** Where it does not fit: whether enableTiling would make it fit. */
+  readonly fitsTiled?: boolean
+  /** Where it does not fit: the largest pictures of that shape that would, without resolution binning; absent where none would. */
+  readonly largest?: Size
+  /** Weight files that are not in the folder; their sizes are those that config.json calls for. */
+  readonly withoutWeights: readonly string[]
+}
+
+/** Dawn's limits on a current GPU: buffers are bound whole, and no binding is larger than this. */
+const BINDING = 2 ** 31 - 4
+
+const TYPICAL_GPU: DeviceTraits = {
+  info: { vendor: '', architecture: '', device: 'GPU', description: '', isFallbackAdapter: false },
+  features: ['shader-f16', 'subgroups'],
+  limits: { maxBufferSize: BINDING, maxStorageBufferBindingSize: BINDING },
+}
+
+/** To tell what would be needed where it does not fit. Above it nobody computes, and the host would not hold it either. */
+const GENEROUS = { maxBufferSize: 2 ** 34, maxStorageBufferBindingSize: 2 ** 34 }
+
+/**
+ * Plans a picture: what loading and drawing it needs on the device and on the host. The very pipeline runs, on a device
+ * on paper; of the checkpoint, JSON files and the headers of its weights are read, and no GPU is asked for anything.
+ *
+ * @param model a diffusers folder (Node, Deno), or a source of its files; weight files may be missing
+ * @param prompt undefined plans for one of the greatest length
+ * @throws DitError as loading and drawing would, but for what does not fit: that is in the plan
+ */
+export async function planMemory(
+  model: string | Source,
+  prompt: string | string[] | undefined,
+  { device: traits = TYPICAL_GPU, memory, tier, variant, call = {} }: PlanOptions = {},
+): Promise<MemoryPlan> {
+  const opened = typeof model === 'string' ? await openModel(model, { signal: call.signal }) : model
+  try {
+    const { className, networks } = await pipelineClass(opened)
+    const source = await paperSource(opened, networks)
+    const run: PaperRun = {
+      source,
+      traits,
+      device: { memory, tier },
+      variant,
+      tokenizer: prompt === undefined ? await longestTexts(source) : undefined,
+      prompt: prompt ?? 'a picture',
+      call,
+    }
+    const { maxBufferSize = BINDING, maxStorageBufferBindingSize = BINDING } = traits.limits
+    const common = {
+      pipeline: className,
+      software: isSoftware(traits.info),
+      bufferLimit: Math.min(maxBufferSize, maxStorageBufferBindingSize),
+      withoutWeights: source.withoutWeights,
+    }
+    const outcome = await attempt(run)
+    if (typeof outcome !== 'string') return { ...outcome, ...common, fits: true }
+    const measured = await runOnPaper({ ...run, traits: { ...traits, limits: GENEROUS }, device: { tier } })
+    const fits = async (change: PixArtOptions) =>
+      typeof (await attempt({ ...run, call: { ...call, ...change } })) !== 'string'
+    const fitsTiled = !call.enableTiling && (await fits({ enableTiling: true }))
+    const largest = await largestSize(measured, (size) => fits({ ...size, useResolutionBinning: false }))
+    return { ...measured, ...common, fits: false, problem: outcome, fitsTiled, largest }
+  } finally {
+    if (typeof model === 'string') await opened.close()
+  }
+}
+
+/** What the run needs, or why the device could not hold it. */
+async function attempt(run: PaperRun): Promise<MeasuredRun | string> {
+  try {
+    return await runOnPaper(run)
+  } catch (error) {
+    if (error instanceof DitError && error.kind === 'out-of-memory') return error.message
+    throw error
+  }
+}
