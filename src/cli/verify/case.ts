@@ -1,5 +1,6 @@
 import { DitError } from '../../runtime/errors.ts'
 import { absolute, EXACT, relative, type Tolerance } from './compare.ts'
+import type { HalfErrors } from './float16.ts'
 
 /** One run as meta.json has it: what was called, and the file of its tensors. */
 export interface RunMeta {
@@ -24,6 +25,8 @@ export interface Case {
   readonly meta: CaseMeta
   /** The checkpoint's folder, where it is not the case's own. */
   readonly model?: string
+  /** What float16 costs diffusers, where that was measured. */
+  readonly float16?: HalfErrors
 }
 
 /**

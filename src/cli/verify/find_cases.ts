@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { DitError } from '../../runtime/errors.ts'
 import { parseJson } from '../../runtime/json.ts'
 import { type Case, type CaseMeta, isRecord } from './case.ts'
+import { readHalfErrors } from './float16.ts'
 
 /** The builder that stands for a trained model's NAME.json and NAME.safetensors. */
 export const TRAINED = 'trained_model'
@@ -39,29 +40,34 @@ async function casesIn(dir: string, model: string | undefined): Promise<Found[]>
 
 async function goldenCase(dir: string): Promise<Found> {
   const name = basename(resolve(dir))
-  return described(name, join(dir, 'meta.json'), (meta) => {
+  return described(name, join(dir, 'meta.json'), async (meta) => {
     if (!isRecord(meta.runs)) throw new DitError('corrupt', `${join(dir, 'meta.json')} names no runs`)
-    return { name, folder: dir, meta: meta as CaseMeta }
+    return { name, folder: dir, meta: meta as CaseMeta, float16: await readHalfErrors(join(dir, '..'), name) }
   })
 }
 
 async function trainedCase(dir: string, name: string, model: string): Promise<Found> {
   const path = resolve(dir)
   const title = `${basename(dirname(path))}/${name}`
-  return described(title, join(dir, `${name}.json`), (call) => ({
+  return described(title, join(dir, `${name}.json`), async (call) => ({
     name: title,
     folder: dir,
     model,
+    float16: await readHalfErrors(dir, name),
     meta: { builder: TRAINED, runs: { main: { io: `${name}.safetensors`, call } } },
   }))
 }
 
 /** A case from its JSON file; a file that cannot be read is reported in its place, so that the other cases go on. */
-async function described(name: string, file: string, make: (json: Record<string, unknown>) => Case): Promise<Found> {
+async function described(
+  name: string,
+  file: string,
+  make: (json: Record<string, unknown>) => Promise<Case>,
+): Promise<Found> {
   try {
     const json = parseJson(await fs.readFile(file, 'utf8'), file)
     if (!isRecord(json)) throw new DitError('corrupt', `${file} holds no JSON object`)
-    return make(json)
+    return await make(json)
   } catch (error) {
     if (error instanceof DitError) return { name, fault: error }
     return { name, fault: new DitError('io', `cannot read ${file}: ${(error as Error).message}`) }

@@ -13,6 +13,9 @@ export const verifyCommand: Command = {
 what the case tolerates; what webdit cannot compute yet is listed and counted as unsupported.
 The exit code is 1 if an output is over its tolerance, is not a number or has another shape, or if a run fails.
 
+The tier is f32, as the cases were made, unless --tier f16 is given. Then what is allowed is 1 dB more than what diffusers
+itself loses in float16, for the cases where that was measured (float16.json).
+
   webdit verify models/emoji-pixart/golden
   webdit verify test/fixtures/golden --filter vae`,
   options: [
@@ -35,7 +38,7 @@ The exit code is 1 if an output is over its tolerance, is not a number or has an
     const reports: RunReport[] = []
     let opening: Promise<OpenedDevice> | undefined
     const device = () => {
-      opening ??= io.openDevice(deviceChoice(args))
+      opening ??= io.openDevice({ ...deviceChoice(args), tier: deviceChoice(args).tier ?? 'f32' })
       return opening
     }
     try {

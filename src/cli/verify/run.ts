@@ -7,7 +7,9 @@ import type { Tensor } from '../../runtime/tensor.ts'
 import type { Source } from '../../runtime/weights/source.ts'
 import { type Case, isRecord, type RunMeta, toleranceOf } from './case.ts'
 import { type CompareOptions, compare, EXACT, type Output, shortName, type Tolerance } from './compare.ts'
+import { halfTolerance } from './float16.ts'
 import { GoldenIo, type HostArray } from './golden_io.ts'
+import { Unsupported } from './unsupported.ts'
 
 /** The case's files and the device, shared by the runs of a case. */
 export interface Surroundings {
@@ -23,14 +25,28 @@ export class Run {
   readonly name: string
   readonly source: Source
   readonly outputs: Output[] = []
-  readonly device: () => Promise<Device>
+  readonly #open: () => Promise<Device>
+  #half = false
   #io: Promise<GoldenIo> | undefined
 
   constructor(c: Case, name: string, { source, device }: Surroundings) {
     this.case = c
     this.name = name
     this.source = source
-    this.device = device
+    this.#open = device
+  }
+
+  async device(): Promise<Device> {
+    const device = await this.#open()
+    this.#half = device.tier !== 'f32'
+    return device
+  }
+
+  /** The device, for a network. @throws Unsupported where nobody measured what its tier may lose on this case */
+  async networkDevice(): Promise<Device> {
+    const device = await this.device()
+    if (!this.#half || this.case.float16?.[this.name]) return device
+    throw new Unsupported(`what float16 costs diffusers here was not measured, so tier ${device.tier} has no tolerance`)
   }
 
   /** What meta.json says of this run; of the first one for the parts of a case that lists none of its own. */
@@ -87,7 +103,7 @@ export class Run {
 
   /** Runs `use` with a network of the case's folder, and frees it. */
   async withNetwork<C extends NetworkClass, T>(className: C, use: (network: Component<C>) => Promise<T>): Promise<T> {
-    const network = await loadComponent(await this.device(), className, this.source, '')
+    const network = await loadComponent(await this.networkDevice(), className, this.source, '')
     try {
       return await use(network)
     } finally {
@@ -108,7 +124,10 @@ export class Run {
   }
 
   check(name: string, actual: HostArray, expected: HostArray, tolerance: Tolerance, options?: CompareOptions): void {
-    this.outputs.push(compare(name, actual, expected, tolerance, options))
+    const measured = this.case.float16?.[this.name]?.[name]
+    this.outputs.push(
+      compare(name, actual, expected, this.#half ? halfTolerance(tolerance, measured) : tolerance, options),
+    )
   }
 }
 

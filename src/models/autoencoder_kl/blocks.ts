@@ -27,8 +27,8 @@ export async function midBlock(g: Recorder, c: AutoencoderKLConfig, w: Weights, 
 /** One head as wide as the channels, over all pixels. */
 function selfAttention(g: Recorder, c: AutoencoderKLConfig, w: Weights, x: Tensor): Promise<Tensor> {
   return g.scope(() => {
-    const normed = groupNorm(g, x, { groups: c.groups, eps: EPS, ...w.norm('group_norm') })
-    const [q, k, v] = ['to_q', 'to_k', 'to_v'].map((part) => linear(g, normed, w.affine(part)))
+    const normed = groupNorm(g, x, { groups: c.groups, eps: EPS, ...w.norm('group_norm'), as: 'operand' })
+    const [q, k, v] = ['to_q', 'to_k', 'to_v'].map((part) => linear(g, normed, w.affine(part), { as: 'operand' }))
     return linear(g, attention(g, { q, k, v, heads: 1 }), w.affine('to_out.0'), { residual: x })
   })
 }
@@ -38,4 +38,4 @@ export const normedConvOut = (g: Recorder, c: AutoencoderKLConfig, w: Weights, x
   conv2d(g, normSilu(g, c, w.norm('conv_norm_out'), x), w.affine('conv_out'))
 
 const normSilu = (g: Recorder, c: AutoencoderKLConfig, norm: { weight: Tensor; bias: Tensor }, x: Tensor): Tensor =>
-  groupNorm(g, x, { groups: c.groups, eps: EPS, ...norm, silu: true })
+  groupNorm(g, x, { groups: c.groups, eps: EPS, ...norm, silu: true, as: 'operand' })

@@ -10,7 +10,7 @@ import { compareSteps } from './stacked.ts'
 export const pixartPipeline: Runner = {
   async run(run) {
     const call = await readCall(run)
-    const pipe = await DiffusionPipeline.fromPretrained(run.source, { device: await run.device() })
+    const pipe = await DiffusionPipeline.fromPretrained(run.source, { device: await run.networkDevice() })
     try {
       await compareTrace(run, await tracePixArt(run, pipe, call), call)
     } finally {

@@ -31,7 +31,7 @@ export const trainedModelRunner: Runner = {
   async run(run) {
     const given = run.meta.call as unknown as TrainedCall
     const call = await readCall(run, given)
-    const pipe = await DiffusionPipeline.fromPretrained(run.case.model!, { device: await run.device() })
+    const pipe = await DiffusionPipeline.fromPretrained(run.case.model!, { device: await run.networkDevice() })
     try {
       const trace = await tracePixArt(run, pipe, call)
       const noise = new TorchGenerator(given.seed).randn(call.latents.shape)
