@@ -1,49 +1,97 @@
 import { DitError } from '../runtime/errors.ts'
 import { shapeText } from '../runtime/tensor.ts'
-import { randnTensor, TorchGenerator } from '../schedulers/torch_generator.ts'
+import { type CudaCard, CudaGenerator } from '../schedulers/cuda_generator.ts'
+import { type Generator, randnTensor } from '../schedulers/generator.ts'
+import { TorchGenerator } from '../schedulers/torch_generator.ts'
 import { checkInteger, type PipelineOptions } from './options.ts'
 
 /** Seeds that nobody gave are drawn below this, so that people can type them again. */
 const RANDOM_SEEDS = 2 ** 32
 
-/** The noise that denoising starts from, and where it came from. */
-export function initialNoise(
-  shape: readonly number[],
-  { latents, seed, generator = 'cpu' }: Pick<PipelineOptions, 'latents' | 'seed' | 'generator'>,
-): { noise: Float32Array; seed: number | readonly number[] | undefined } {
-  if (generator !== 'cpu') {
-    throw new DitError('unsupported', `generator is ${JSON.stringify(generator)}, webdit has 'cpu'`)
+/** The random numbers of one run: first those that denoising starts from, then those of its steps. */
+export class RunNoise {
+  readonly #shape: readonly number[]
+  readonly #latents: Float32Array | undefined
+  readonly #seed: number | readonly number[]
+  readonly #generators: Generator | readonly Generator[]
+  #drawn = false
+
+  /**
+   * @param shape of the latents, [pictures, channels, height, width]
+   * @throws DitError bad-argument for seeds, latents or generators that do not fit
+   */
+  constructor(
+    shape: readonly number[],
+    { latents, seed, generator }: Pick<PipelineOptions, 'latents' | 'seed' | 'generator'>,
+  ) {
+    this.#shape = shape
+    this.#latents = latents && checkLatents(latents, shape)
+    this.#seed = seed ?? Math.floor(Math.random() * RANDOM_SEEDS)
+    this.#generators = generatorsOf(this.#seed, shape[0], makerOf(generator))
   }
+
+  /** The seed or seeds that numbers were drawn from; undefined where none were, latents being given. */
+  get seed(): number | readonly number[] | undefined {
+    return this.#drawn ? this.#seed : undefined
+  }
+
+  /** Unit noise that denoising starts from: the given latents, or the generator's first numbers. */
+  initial(): Float32Array {
+    return this.#latents ?? this.next()
+  }
+
+  /** Fresh noise for a step, in the order of diffusers. */
+  next(): Float32Array {
+    this.#drawn = true
+    return randnTensor(this.#shape, this.#generators)
+  }
+}
+
+function checkLatents(latents: Float32Array, shape: readonly number[]): Float32Array {
   const size = shape.reduce((a, b) => a * b, 1)
-  if (latents) {
-    if (latents.length !== size) {
-      throw new DitError(
-        'bad-argument',
-        `latents have ${latents.length} values, ${shapeText(shape)} (pictures, channels, height, width) needs ${size}`,
-        'Check the number of prompts and the height and width.',
-      )
-    }
-    if (!latents.every(Number.isFinite)) {
-      throw new DitError('bad-argument', 'latents hold values that are not finite numbers')
-    }
-    return { noise: latents, seed: undefined }
-  }
-  const given = seed ?? Math.floor(Math.random() * RANDOM_SEEDS)
-  const check = (value: unknown) => checkInteger('seed', value, 0, Number.MAX_SAFE_INTEGER)
-  if (typeof given === 'number')
-    return { noise: randnTensor([...shape], new TorchGenerator(check(given))), seed: given }
-  if (given.length !== shape[0]) {
+  if (latents.length !== size) {
     throw new DitError(
       'bad-argument',
-      `${given.length} seeds for ${shape[0]} pictures`,
-      'Give one for all, or one for each.',
+      `latents have ${latents.length} values, ${shapeText(shape)} (pictures, channels, height, width) needs ${size}`,
+      'Check the number of prompts and the height and width.',
     )
   }
-  return {
-    noise: randnTensor(
-      [...shape],
-      given.map((value) => new TorchGenerator(check(value))),
-    ),
-    seed: given,
+  if (!latents.every(Number.isFinite)) {
+    throw new DitError('bad-argument', 'latents hold values that are not finite numbers')
   }
+  return latents
+}
+
+type Maker = (seed: number) => Generator
+
+function makerOf(generator: PipelineOptions['generator'] = 'cpu'): Maker {
+  if (generator === 'cpu') return (seed) => new TorchGenerator(seed)
+  if (generator === 'cuda') return (seed) => new CudaGenerator(seed)
+  const card: Partial<CudaCard> | undefined = (generator as { cuda?: CudaCard } | null)?.cuda
+  if (card) {
+    const multiprocessors = checkInteger('multiprocessors', card.multiprocessors, 1, 65_536)
+    const threadsPerMultiprocessor = checkInteger(
+      'threadsPerMultiprocessor',
+      card.threadsPerMultiprocessor,
+      256,
+      65_536,
+    )
+    return (seed) => new CudaGenerator(seed, { multiprocessors, threadsPerMultiprocessor })
+  }
+  throw new DitError(
+    'bad-argument',
+    `generator is ${JSON.stringify(generator)}, expected cpu or cuda`,
+    "torch's CPU and CUDA generators give different pictures for one seed.",
+  )
+}
+
+function generatorsOf(seed: number | readonly number[], pictures: number, make: Maker): Generator | Generator[] {
+  const checked = (value: unknown) => make(checkInteger('seed', value, 0, Number.MAX_SAFE_INTEGER))
+  if (!Array.isArray(seed)) return checked(seed)
+  if (seed.length === pictures) return seed.map(checked)
+  throw new DitError(
+    'bad-argument',
+    `${seed.length} seeds for ${pictures} pictures`,
+    'Give one for all, or one for each.',
+  )
 }

@@ -1,4 +1,5 @@
 import { DitError } from '../runtime/errors.ts'
+import type { CudaCard } from '../schedulers/cuda_generator.ts'
 import type { DitImage } from './image/image.ts'
 
 /** What a caller hears after each denoising step. */
@@ -27,9 +28,14 @@ export interface PipelineOptions {
   numImagesPerPrompt?: number
   /** One for all pictures, as torch.Generator().manual_seed, or one for each. Default: drawn at random, and reported. */
   seed?: number | readonly number[]
-  /** Whose numbers a seed gives: torch's CPU generator, the same in every runtime. */
-  generator?: 'cpu'
-  /** Initial noise [pictures, channels, height / scale, width / scale] of unit variance, instead of a seed. */
+  /**
+   * Whose numbers a seed gives: torch's CPU generator, or its CUDA one, in every runtime. 'cuda' is an H100; other cards
+   * differ from it for latents of more values than they run threads at once. Default 'cpu'.
+   */
+  generator?: 'cpu' | 'cuda' | { readonly cuda: CudaCard }
+  /** Fresh noise in each step of DDIMScheduler, from 0 to 1; the other schedulers take none. Default 0. */
+  eta?: number
+  /** Initial noise [pictures, channels, height / scale, width / scale] of unit variance; the seed is then for the steps alone. */
   latents?: Float32Array
   /** Text tokens at most; default: the pipeline's, or what the tokenizer says if that is less. */
   maxSequenceLength?: number
@@ -48,7 +54,7 @@ export interface PipelineOutput {
   readonly latents: { readonly data: Float32Array; readonly shape: number[] }
   /** What the caller should know: truncated prompts, sizes that were changed. */
   readonly warnings: string[]
-  /** The seed or seeds that the noise came from; undefined where latents were given. */
+  /** The seed or seeds that noise was drawn from; undefined where none was, latents being given. */
   readonly seed: number | readonly number[] | undefined
 }
 

@@ -8,10 +8,8 @@ import { Recorder } from '../runtime/recorder.ts'
 import type { Tensor } from '../runtime/tensor.ts'
 import { createScheduler } from '../schedulers/index.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
-import { checkDecoding, decodeLatents } from './decode_latents.ts'
+import { checkDecoding, decodePictures, rehearseDecoding } from './decode_latents.ts'
 import { denoise, recordStep, type SolverState } from './denoise.ts'
-import { DitImage } from './image/image.ts'
-import { resizeAndCrop } from './image/resize.ts'
 import { RunNoise } from './noise.ts'
 import {
   checkInteger,
@@ -60,7 +58,7 @@ export class PixArtPipeline {
     const run = this.#busy.then(async () => {
       const g = this.#recorder
       try {
-        return await new PixArtRun(this.components, g, prompt, options).draw()
+        return await g.device.during(() => new PixArtRun(this.components, g, prompt, options).draw())
       } finally {
         g.reset()
       }
@@ -168,8 +166,10 @@ class PixArtRun {
         'Check the weights with `webdit verify`, and try guidance nearer to 4.5.',
       )
     }
-    const images = outputType === 'latent' ? [] : await this.#decode(data)
-    return { images, latents: { data, shape: this.#latentShape }, warnings: this.#warnings, seed: noise.seed }
+    const final = { data, shape: this.#latentShape }
+    const output = { height: this.#outHeight, width: this.#outWidth, tiling: this.#options.enableTiling, signal }
+    const images = outputType === 'latent' ? [] : await decodePictures(g, this.#c.vae, final, output)
+    return { images, latents: final, warnings: this.#warnings, seed: noise.seed }
   }
 
   /** Refuses what no buffer could hold before anything is made of that size on the host. */
@@ -250,11 +250,8 @@ class PixArtRun {
   /** Compiles all kernels side by side, and fails now if the sizes do not fit the device. */
   async #rehearse(tokens: { tokens: TokenBatch; rows: Uint32Array }): Promise<void> {
     const g = this.#g
-    const { arena } = this.#c.device
     if (this.#options.outputType !== 'latent') {
-      await g.rehearse(() => this.#decodeOne(() => g.placeholder([1, ...this.#latentShape.slice(1)])))
-      // The autoencoder's buffers are of other sizes, and needed last.
-      arena.trim()
+      await rehearseDecoding(g, this.#c.vae, this.#latentShape, this.#options.enableTiling)
     }
     await g.rehearse(async () => {
       const text = await this.#encodeText(tokens)
@@ -264,38 +261,8 @@ class PixArtRun {
         scheduler: this.#scheduler,
         noise: () => new Float32Array(state.latents.size),
       }
-      await g.phase('step', () =>
-        recordStep(g, state, stepping, 0),
-      )
+      await g.phase('step', () => recordStep(g, state, stepping, 0))
     })
-  }
-
-  /** Pictures one by one: the autoencoder needs more memory a picture than all else. */
-  async #decode(latents: Float32Array): Promise<DitImage[]> {
-    const g = this.#g
-    g.device.arena.trim()
-    const shape = [1, ...this.#latentShape.slice(1)]
-    const size = latents.length / this.#pictures
-    const images: DitImage[] = []
-    for (let i = 0; i < this.#pictures; i++) {
-      throwIfAborted(this.#options.signal)
-      const picture = latents.subarray(i * size, (i + 1) * size)
-      const decoded = await this.#decodeOne(() => g.upload(picture, shape, 'latents'))
-      const chw = resizeAndCrop(
-        await g.read(decoded),
-        [decoded.dim(1), this.#height, this.#width],
-        this.#outHeight,
-        this.#outWidth,
-      )
-      g.release(decoded)
-      images.push(DitImage.fromFloat(chw as Float32Array<ArrayBuffer>, this.#outHeight, this.#outWidth))
-    }
-    return images
-  }
-
-  #decodeOne(latents: () => Tensor): Promise<Tensor> {
-    const g = this.#g
-    return g.phase('decode', () => g.scope(() => decodeLatents(g, this.#c.vae, latents(), this.#options.enableTiling)))
   }
 
   async #onStep(step: number, timestep: number, state: SolverState): Promise<void> {

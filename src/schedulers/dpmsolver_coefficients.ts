@@ -44,19 +44,19 @@ export function update(
   const h = lambda - lambdas[0]
   const series = exponentialSeries(algorithm, next, levels[0], h)
   // A step of no length, as the last one of Karras sigmas to sigma_min, leaves the sample as it is.
-  if (levels.length === 1 || h === 0) return { sample: series.sample, d: [series.c0], noise: series.noise }
+  if (levels.length === 1 || h === 0) return { sample: series.sample, output: 0, d: [series.c0], noise: series.noise }
 
   // D1 = (d0 - d1) / r0 and its like for the pair before estimate derivatives: collected here by d0, d1, d2.
   const r0 = (lambdas[0] - lambdas[1]) / h
   if (levels.length === 2) {
     const c1 = (solverType === 'midpoint' ? series.c0 / 2 : series.c1) / r0
-    return { sample: series.sample, d: [series.c0 + c1, -c1], noise: series.noise }
+    return { sample: series.sample, output: 0, d: [series.c0 + c1, -c1], noise: series.noise }
   }
   const r1 = (lambdas[1] - lambdas[2]) / h
   const bend = (series.c1 * r0 + series.c2) / (r0 + r1)
   const late = (series.c1 + bend) / r0
   const early = bend / r1
-  return { sample: series.sample, d: [series.c0 + late, -late - early, early], noise: series.noise }
+  return { sample: series.sample, output: 0, d: [series.c0 + late, -late - early, early], noise: series.noise }
 }
 
 /** Coefficients of the sample, of the solution's Taylor terms D0, D1, D2, and of fresh noise. */

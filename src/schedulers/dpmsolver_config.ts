@@ -1,21 +1,17 @@
 import { ConfigReader } from '../runtime/config_reader.ts'
 import { DitError } from '../runtime/errors.ts'
-import { BETA_SCHEDULES, type BetaSchedule } from './beta_schedules.ts'
+import { BETA_SCHEDULES } from './beta_schedules.ts'
+import { readSigmaKind, type SigmaKind } from './sigma_kind.ts'
 import { TIMESTEP_SPACINGS, type TimestepSpacing } from './timestep_spacing.ts'
+import { LEAST_ALPHA, readTrainingNoise, type TrainingNoise } from './training_noise.ts'
 
 export type Algorithm = 'dpmsolver++' | 'dpmsolver' | 'sde-dpmsolver++' | 'sde-dpmsolver'
 export type SolverType = 'midpoint' | 'heun'
 export type Prediction = 'epsilon' | 'sample' | 'v_prediction' | 'flow_prediction'
-export type SigmaKind = 'timesteps' | 'karras' | 'exponential' | 'lu' | 'flow'
 
 /** The options of diffusers' DPMSolverMultistepScheduler, checked, with diffusers' defaults. */
 export interface DpmSolverConfig {
-  trainTimesteps: number
-  betaStart: number
-  betaEnd: number
-  betaSchedule: BetaSchedule
-  trainedBetas: readonly number[] | undefined
-  rescaleBetasZeroSnr: boolean
+  noise: TrainingNoise
   order: number
   prediction: Prediction
   algorithm: Algorithm
@@ -31,65 +27,40 @@ export interface DpmSolverConfig {
   stepsOffset: number
 }
 
-/** More training timesteps than any model has. */
-const MOST_TRAIN_TIMESTEPS = 1_000_000
-
 /** @throws DitError bad-argument for values that the class does not have, unsupported for options that webdit lacks. */
 export function readDpmSolverConfig(source: unknown): DpmSolverConfig {
   const read = new ConfigReader(source, 'DPMSolverMultistepScheduler')
   read.unsupported('thresholding', 'dynamic thresholding is not linear, and meant for pixels, not latents')
-  read.unsupported('use_beta_sigmas', 'the quantiles of the beta distribution are not built in')
   read.optionalChoice('variance_type', ['learned', 'learned_range'])
   read.choice('time_shift_type', ['exponential'], 'exponential')
   // Other solvers' names for what this class does, as configs that were made for them have it.
   const algorithms = ['dpmsolver++', 'dpmsolver', 'sde-dpmsolver++', 'sde-dpmsolver', 'deis'] as const
   const algorithm = read.choice('algorithm_type', algorithms, 'dpmsolver++')
   const solverTypes = ['midpoint', 'heun', 'logrho', 'bh1', 'bh2'] as const
-  const trainTimesteps = read.integer('num_train_timesteps', 1000, 1, MOST_TRAIN_TIMESTEPS)
+  const noise = readTrainingNoise(read, BETA_SCHEDULES, LEAST_ALPHA)
   const config: DpmSolverConfig = {
-    trainTimesteps,
-    betaStart: read.number('beta_start', 0.0001, 0),
-    betaEnd: read.number('beta_end', 0.02, 0),
-    betaSchedule: read.choice('beta_schedule', BETA_SCHEDULES, 'linear'),
-    trainedBetas: read.optionalNumbers('trained_betas'),
-    rescaleBetasZeroSnr: read.boolean('rescale_betas_zero_snr', false),
+    noise,
     order: read.integer('solver_order', 2, 1, 3),
     prediction: read.choice('prediction_type', ['epsilon', 'sample', 'v_prediction', 'flow_prediction'], 'epsilon'),
     algorithm: algorithm === 'deis' ? 'dpmsolver++' : algorithm,
     solverType: read.choice('solver_type', solverTypes, 'midpoint') === 'heun' ? 'heun' : 'midpoint',
     lowerOrderFinal: read.boolean('lower_order_final', true),
     eulerAtFinal: read.boolean('euler_at_final', false),
-    sigmaKind: readSigmaKind(read),
+    sigmaKind: readSigmaKind(read, ['karras', 'lu', 'exponential', 'beta', 'flow']),
     flowShift: read.number('flow_shift', 1, Number.MIN_VALUE),
     dynamicShifting: read.boolean('use_dynamic_shifting', false),
     finalSigma: read.choice('final_sigmas_type', ['zero', 'sigma_min'], 'zero'),
     lambdaMinClipped: read.number('lambda_min_clipped', Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY),
     spacing: read.choice('timestep_spacing', TIMESTEP_SPACINGS, 'linspace'),
-    stepsOffset: read.integer('steps_offset', 0, 0, trainTimesteps),
+    stepsOffset: read.integer('steps_offset', 0, 0, noise.timesteps),
   }
   checkCombinations(config)
   return config
 }
 
-const SIGMA_FLAGS = [
-  ['karras', 'use_karras_sigmas'],
-  ['lu', 'use_lu_lambdas'],
-  ['exponential', 'use_exponential_sigmas'],
-  ['flow', 'use_flow_sigmas'],
-] as const
-
-function readSigmaKind(read: ConfigReader): SigmaKind {
-  const on = SIGMA_FLAGS.filter(([, flag]) => read.boolean(flag, false))
-  if (on.length > 1) throw bad(`${on.map(([, flag]) => flag).join(' and ')} are on, and only one of them can be`)
-  return on[0]?.[0] ?? 'timesteps'
-}
-
 function checkCombinations(config: DpmSolverConfig): void {
-  const { algorithm, trainedBetas, trainTimesteps } = config
+  const { algorithm } = config
   const predictsNoise = algorithm === 'dpmsolver' || algorithm === 'sde-dpmsolver'
-  if (trainedBetas && trainedBetas.length !== trainTimesteps) {
-    throw bad(`trained_betas has ${trainedBetas.length} entries, num_train_timesteps is ${trainTimesteps}`)
-  }
   if (predictsNoise && config.finalSigma === 'zero') {
     throw bad(`final_sigmas_type zero does not go with algorithm_type ${algorithm}`, 'Set it to sigma_min.')
   }

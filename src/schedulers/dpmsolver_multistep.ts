@@ -1,11 +1,12 @@
 import { DitError } from '../runtime/errors.ts'
-import { cumulativeAlphas, makeBetas, rescaleZeroTerminalSnr } from './beta_schedules.ts'
+import { checkFalling, checkIndex, checkPlans, checkSteps } from './check_schedule.ts'
 import { conversion, type NoiseLevel, update } from './dpmsolver_coefficients.ts'
 import { type DpmSolverConfig, readDpmSolverConfig } from './dpmsolver_config.ts'
 import { roundHalfEven } from './half_rounding.ts'
 import type { Scheduler, SetTimestepsOptions, StepPlan } from './scheduler.ts'
-import { exponentialSigmas, flowSigmas, karrasSigmas, luSigmas, sigmaToTimestep } from './sigma_schedules.ts'
+import { flowSigmas, luSigmas, SIGMA_SCHEDULES, sigmaToTimestep } from './sigma_schedules.ts'
 import { spaceTimesteps } from './timestep_spacing.ts'
+import { noiseToSignal } from './training_noise.ts'
 
 /** Schedules shorter than this end in lower orders, where `lower_order_final` says so. */
 const FEW_STEPS = 15
@@ -16,6 +17,7 @@ const FEW_STEPS = 15
  */
 export class DpmSolverMultistepScheduler implements Scheduler {
   readonly initNoiseSigma = 1
+  readonly takesEta = false
   timesteps: readonly number[] = []
   sigmas: readonly number[] = []
   private readonly config: DpmSolverConfig
@@ -28,35 +30,27 @@ export class DpmSolverMultistepScheduler implements Scheduler {
   /** `config`: a parsed scheduler_config.json. Errors: see readDpmSolverConfig. */
   constructor(config: unknown) {
     this.config = readDpmSolverConfig(config)
-    const alphas = trainAlphas(this.config)
-    this.trainSigmas = alphas.map((alpha) => Math.sqrt(Math.fround(Math.fround(1 - alpha) / alpha)))
-    if (!this.trainSigmas.every((sigma) => sigma > 0 && sigma < Number.POSITIVE_INFINITY)) {
-      throw new DitError('bad-argument', 'the betas of the scheduler config must lie between 0 and 1')
-    }
+    const { alphas } = this.config.noise
+    this.trainSigmas = noiseToSignal(alphas)
     this.logSigmas = this.trainSigmas.map(Math.log)
     const clip = Math.fround(this.config.lambdaMinClipped)
     this.lastTimestep = alphas.findLastIndex((alpha) => logSnr(alpha) >= clip) + 1
     if (this.lastTimestep === 0) {
-      throw new DitError('bad-argument', `lambda_min_clipped is ${clip}, which clips every timestep`)
+      throw new DitError(
+        'bad-argument',
+        `DPMSolverMultistepScheduler: lambda_min_clipped is ${clip}, which clips every timestep`,
+      )
     }
   }
 
   setTimesteps(steps: number, options: SetTimestepsOptions = {}): void {
-    const { trainTimesteps, finalSigma } = this.config
-    if (!Number.isInteger(steps) || steps < 1 || steps > trainTimesteps) {
-      throw new DitError(
-        'bad-argument',
-        `the number of steps is ${steps}, expected an integer from 1 to ${trainTimesteps}`,
-      )
-    }
+    const { finalSigma, noise } = this.config
+    checkSteps(steps, noise.timesteps)
     const { timesteps, sigmas } = this.layOut(steps, options)
     this.timesteps = timesteps.map(Math.trunc)
     this.sigmas = [...sigmas, finalSigma === 'zero' ? 0 : this.trainSigmas[0]].map(Math.fround)
-    const plans = this.timesteps.map((_, i) => this.step(i, i))
-    if (!plans.every(isFinitePlan)) {
-      const hint = 'Take fewer steps, or another spacing of timesteps or sigmas.'
-      throw new DitError('bad-argument', `a schedule of ${steps} steps has two steps at one noise level`, hint)
-    }
+    const hint = 'Take fewer steps, or another spacing of timesteps or sigmas.'
+    checkPlans(this, `a schedule of ${steps} steps has two steps at one noise level`, hint)
   }
 
   scaleModelInput(): number {
@@ -65,9 +59,7 @@ export class DpmSolverMultistepScheduler implements Scheduler {
 
   step(index: number, history: number): StepPlan {
     const { algorithm, prediction, solverType } = this.config
-    if (!(index in this.timesteps)) {
-      throw new DitError('bad-argument', `step ${index} of a schedule of ${this.timesteps.length} steps`)
-    }
+    checkIndex(this, index)
     const order = Math.min(this.orderAt(index), history + 1, index + 1)
     const levels = Array.from({ length: order }, (_, back) => this.levelAt(index - back))
     const next = update(algorithm, solverType, this.levelAt(index + 1), levels)
@@ -91,7 +83,8 @@ export class DpmSolverMultistepScheduler implements Scheduler {
 
   /** Timesteps (fractions are cut off later) and sigmas of the steps. */
   private layOut(steps: number, options: SetTimestepsOptions): { timesteps: number[]; sigmas: number[] } {
-    const { sigmaKind, trainTimesteps, betaSchedule } = this.config
+    const { sigmaKind, noise } = this.config
+    const trainTimesteps = noise.timesteps
     const min = this.trainSigmas[0]
     const max = this.trainSigmas[trainTimesteps - 1]
     const shift = this.shift(options)
@@ -104,19 +97,18 @@ export class DpmSolverMultistepScheduler implements Scheduler {
       const sigmas = flowSigmas(trainTimesteps, shift, steps)
       return { timesteps: sigmas.map((sigma) => sigma * trainTimesteps), sigmas }
     }
-    const sigmas = {
-      karras: () => karrasSigmas(min, max, steps),
-      exponential: () => exponentialSigmas(min, max, steps),
-      lu: () => luSigmas(this.logSigmas[0], this.logSigmas[trainTimesteps - 1], steps),
-    }[sigmaKind]()
+    const sigmas =
+      sigmaKind === 'lu'
+        ? luSigmas(this.logSigmas[0], this.logSigmas[trainTimesteps - 1], steps)
+        : SIGMA_SCHEDULES[sigmaKind](min, max, steps)
     const timesteps = sigmas.map((sigma) => sigmaToTimestep(sigma, this.logSigmas))
-    const whole = sigmaKind !== 'exponential' && betaSchedule !== 'squaredcos_cap_v2'
+    const whole = (sigmaKind === 'karras' || sigmaKind === 'lu') && noise.schedule !== 'squaredcos_cap_v2'
     return { timesteps: whole ? timesteps.map(roundHalfEven) : timesteps, sigmas }
   }
 
   private spaced(steps: number): number[] {
-    const { spacing, stepsOffset, trainTimesteps } = this.config
-    return spaceTimesteps(spacing, steps, { trainTimesteps, last: this.lastTimestep, stepsOffset })
+    const { spacing, stepsOffset, noise } = this.config
+    return spaceTimesteps(spacing, steps, { trainTimesteps: noise.timesteps, last: this.lastTimestep, stepsOffset })
   }
 
   private shift({ mu, sigmas }: SetTimestepsOptions): number {
@@ -127,34 +119,12 @@ export class DpmSolverMultistepScheduler implements Scheduler {
   }
 
   private checkCustom(steps: number, timesteps: readonly number[]): void {
-    const { sigmaKind, trainTimesteps } = this.config
+    const { sigmaKind, noise } = this.config
     if (sigmaKind !== 'timesteps') {
       throw new DitError('bad-argument', `custom timesteps do not go with ${sigmaKind} sigmas`)
     }
-    const falling = timesteps.every((t, i) => Number.isInteger(t) && t >= 0 && t < (timesteps[i - 1] ?? trainTimesteps))
-    if (timesteps.length !== steps || !falling) {
-      throw new DitError(
-        'bad-argument',
-        `custom timesteps [${timesteps.join(', ')}] for ${steps} steps`,
-        `Pass as many falling integers as steps, from ${trainTimesteps - 1} to 0.`,
-      )
-    }
+    checkFalling(timesteps, steps, noise.timesteps)
   }
-}
-
-function isFinitePlan({ conv, next }: StepPlan): boolean {
-  return [conv.sample, conv.output, next.sample, next.noise, ...next.d].every(Number.isFinite)
-}
-
-function trainAlphas(config: DpmSolverConfig): Float32Array {
-  const { trainedBetas, betaSchedule, betaStart, betaEnd, trainTimesteps, rescaleBetasZeroSnr } = config
-  const betas = trainedBetas
-    ? Float32Array.from(trainedBetas)
-    : makeBetas(betaSchedule, betaStart, betaEnd, trainTimesteps)
-  if (!rescaleBetasZeroSnr) return cumulativeAlphas(betas)
-  const alphas = cumulativeAlphas(rescaleZeroTerminalSnr(betas))
-  alphas[trainTimesteps - 1] = 2 ** -24 // not quite 0, so that the first sigma is finite
-  return alphas
 }
 
 /** Half the log signal-to-noise ratio, lambda, in float32 as torch has it. */

@@ -1,9 +1,18 @@
 import { DitError } from '../runtime/errors.ts'
+import { show } from '../runtime/show.ts'
+import { DDIMScheduler } from './ddim.ts'
+import { DDPMScheduler } from './ddpm.ts'
 import { DpmSolverMultistepScheduler } from './dpmsolver_multistep.ts'
+import { EulerDiscreteScheduler } from './euler_discrete.ts'
+import { FlowMatchEulerDiscreteScheduler } from './flow_match_euler_discrete.ts'
 import type { Scheduler } from './scheduler.ts'
 
 const SCHEDULERS: Readonly<Record<string, new (config: unknown) => Scheduler>> = {
+  DDIMScheduler,
+  DDPMScheduler,
   DPMSolverMultistepScheduler: DpmSolverMultistepScheduler,
+  EulerDiscreteScheduler,
+  FlowMatchEulerDiscreteScheduler,
 }
 
 /**
@@ -15,7 +24,7 @@ export function createScheduler(config: unknown): Scheduler {
   if (typeof name !== 'string' || !Object.hasOwn(SCHEDULERS, name)) {
     throw new DitError(
       'unsupported',
-      `the scheduler class is ${JSON.stringify(name) ?? 'not named'}`,
+      `the scheduler class is ${show(name)}`,
       `webdit has ${Object.keys(SCHEDULERS).join(', ')}.`,
     )
   }

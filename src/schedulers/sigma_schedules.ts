@@ -1,3 +1,4 @@
+import { symmetricBetaQuantile } from './beta_distribution.ts'
 import { linspace } from './timestep_spacing.ts'
 
 // Noise levels of `steps` steps, greatest first, without the final one. In float64, as numpy computes them.
@@ -14,6 +15,14 @@ export function karrasSigmas(min: number, max: number, steps: number): number[] 
 export function exponentialSigmas(min: number, max: number, steps: number): number[] {
   return linspace(Math.log(max), Math.log(min), steps).map(Math.exp)
 }
+
+/** Quantiles of the beta distribution with parameters 0.6 (Lee et al. 2024, "Beta Sampling is All You Need"). */
+export function betaSigmas(min: number, max: number, steps: number): number[] {
+  return linspace(0, 1, steps).map((ramp) => min + symmetricBetaQuantile(1 - ramp, 0.6) * (max - min))
+}
+
+/** Schedules between a least and a greatest noise level, by the flag that turns them on. */
+export const SIGMA_SCHEDULES = { karras: karrasSigmas, exponential: exponentialSigmas, beta: betaSigmas }
 
 /** Evenly spaced in the log signal-to-noise ratio (Lu et al. 2022), from the logarithms of the least and greatest. */
 export function luSigmas(logMin: number, logMax: number, steps: number): number[] {

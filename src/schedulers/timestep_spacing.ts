@@ -36,6 +36,27 @@ export function spaceTimesteps(spacing: TimestepSpacing, steps: number, options:
   }
 }
 
+/**
+ * As `spaceTimesteps`, as the other schedulers of diffusers do it: 'linspace' and 'leading' reach the least timestep
+ * instead of stopping before it. 'linspace' gives fractions.
+ */
+export function spaceTimestepsToEnd(
+  spacing: TimestepSpacing,
+  steps: number,
+  { trainTimesteps, stepsOffset }: Omit<SpacingOptions, 'last'>,
+): number[] {
+  switch (spacing) {
+    case 'linspace':
+      return linspace(0, trainTimesteps - 1, steps).reverse()
+    case 'leading': {
+      const ratio = Math.floor(trainTimesteps / steps)
+      return Array.from({ length: steps }, (_, i) => (steps - 1 - i) * ratio + stepsOffset)
+    }
+    case 'trailing':
+      return spaceTimesteps('trailing', steps, { trainTimesteps, last: trainTimesteps, stepsOffset })
+  }
+}
+
 /** numpy.linspace in float64. */
 export function linspace(start: number, stop: number, count: number): number[] {
   if (count === 1) return [start]

@@ -1,8 +1,5 @@
-import { DitError } from '../runtime/errors.ts'
-import { roundToBfloat16, roundToFloat16 } from './half_rounding.ts'
+import { countOf, type Generator, type NoiseType, roundedTo, seedBits } from './generator.ts'
 import { Mt19937 } from './mt19937.ts'
-
-export type NoiseType = 'float32' | 'float16' | 'bfloat16'
 
 /** Tensors with at least this many values are filled group by group, smaller ones value by value. */
 const GROUP = 16
@@ -14,28 +11,22 @@ const GROUP = 16
  * Small tensors agree exactly. From 16 values up torch takes logarithm, sine and cosine from the CPU's vector
  * library: within 2e-6.
  */
-export class TorchGenerator {
+export class TorchGenerator implements Generator {
   private readonly twister: Mt19937
   /** The second value of a Box-Muller pair of small tensors waits here, across calls. */
   private waiting: number | undefined
 
   /** @throws DitError bad-argument unless `seed` is an integer (above 2^53 a bigint); its low 32 bits count. */
   constructor(seed: number | bigint) {
-    if (typeof seed === 'number' && !Number.isSafeInteger(seed)) {
-      throw new DitError('bad-argument', `seed is ${seed}, expected an integer`, 'Pass seeds above 2^53 as a bigint.')
-    }
-    this.twister = new Mt19937(Number(BigInt.asUintN(32, BigInt(seed))))
+    this.twister = new Mt19937(Number(seedBits(seed, 32)))
   }
 
-  /** Normal random numbers of `shape`, row-major; float16 and bfloat16 are rounded to that type, stored as float32. */
   randn(shape: readonly number[], dtype: NoiseType = 'float32'): Float32Array {
     const count = countOf(shape)
     const values = new Float32Array(count)
     if (count < GROUP) for (let i = 0; i < count; i++) values[i] = this.single()
     else this.fill(values, dtype)
-    if (dtype === 'float16') return values.map(roundToFloat16)
-    if (dtype === 'bfloat16') return values.map(roundToBfloat16)
-    return values
+    return roundedTo(dtype, values)
   }
 
   private fill(values: Float32Array, dtype: NoiseType): void {
@@ -74,34 +65,6 @@ export class TorchGenerator {
   }
 }
 
-/**
- * Normal noise of `shape`, as diffusers' `randn_tensor`: one generator fills the whole tensor; of a list, generator i
- * draws picture i ([1, ...shape[1:]]), and the pictures are joined.
- * @throws DitError bad-argument when the list is not as long as the batch (a list of one serves any batch).
- */
-export function randnTensor(
-  shape: readonly number[],
-  generators: TorchGenerator | readonly TorchGenerator[],
-  dtype: NoiseType = 'float32',
-): Float32Array {
-  if (generators instanceof TorchGenerator) return generators.randn(shape, dtype)
-  if (generators.length === 1) return generators[0].randn(shape, dtype)
-  if (generators.length !== shape[0]) {
-    throw new DitError(
-      'bad-argument',
-      `${generators.length} generators for a batch of ${shape[0]}`,
-      'Pass one generator (or seed), or one for each picture.',
-    )
-  }
-  const picture = [1, ...shape.slice(1)]
-  const values = new Float32Array(countOf(shape))
-  const stride = values.length / generators.length
-  generators.forEach((generator, i) => {
-    values.set(generator.randn(picture, dtype), i * stride)
-  })
-  return values
-}
-
 function boxMuller(group: Float32Array): void {
   for (let j = 0; j < GROUP / 2; j++) {
     const radius = Math.sqrt(-2 * Math.log(1 - group[j]))
@@ -109,11 +72,4 @@ function boxMuller(group: Float32Array): void {
     group[j] = radius * Math.cos(angle)
     group[j + GROUP / 2] = radius * Math.sin(angle)
   }
-}
-
-function countOf(shape: readonly number[]): number {
-  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
-    throw new DitError('bad-argument', `the shape is [${shape.join(', ')}], expected integers of at least 0`)
-  }
-  return shape.reduce((product, size) => product * size, 1)
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { DitError } from '../../src/runtime/errors.ts'
+import { type NoiseType, randnTensor } from '../../src/schedulers/generator.ts'
 import { Mt19937 } from '../../src/schedulers/mt19937.ts'
-import { type NoiseType, randnTensor, TorchGenerator } from '../../src/schedulers/torch_generator.ts'
+import { TorchGenerator } from '../../src/schedulers/torch_generator.ts'
 import { loadGolden } from '../support/golden_io.ts'
 
 const golden = Object.fromEntries(

@@ -28,7 +28,19 @@ export const GENERATE_OPTIONS: readonly OptionSpec[] = [
   {
     name: 'seed',
     type: 'integer',
-    help: "Draws the same picture again, the one that torch's CPU generator gives in diffusers. Default: at random; it is in the file's name.",
+    help: "Draws the same picture again, the one that torch's generator gives in diffusers. Default: at random; it is in the file's name.",
+  },
+  {
+    name: 'generator',
+    type: 'text',
+    value: 'cpu|cuda',
+    help: "Whose numbers a seed gives: torch's CPU generator, or its CUDA one as on an H100. Default: cpu.",
+  },
+  {
+    name: 'eta',
+    type: 'number',
+    value: 'X',
+    help: 'Fresh noise in each step of DDIM, from 0 to 1; the other schedulers take none. Default: 0.',
   },
   { name: 'num_images_per_prompt', type: 'integer', help: 'Pictures of each prompt. Default: 1.' },
   {

@@ -28,6 +28,10 @@ export function readSettings(args: ParsedArgs): Settings {
   if (latentsFile !== undefined && args.has('seed')) {
     throw new UsageError('--latents and --seed both say what noise to start from', 'Give one of them.')
   }
+  const generator = args.text('generator') ?? 'cpu'
+  if (generator !== 'cpu' && generator !== 'cuda') {
+    throw new UsageError(`--generator is ${quote(generator)}, expected cpu or cuda`)
+  }
   const call = readCall(args)
   return {
     model: readModel(args),
@@ -36,7 +40,7 @@ export function readSettings(args: ParsedArgs): Settings {
     outputType: call.outputType,
     latentsFile,
     variant: args.text('variant'),
-    call: { ...call, seed: args.number('seed') },
+    call: { ...call, seed: args.number('seed'), generator, eta: args.number('eta') },
   }
 }
 
@@ -56,10 +60,6 @@ export function readCall(args: ParsedArgs) {
   if (outputType !== 'pil' && outputType !== 'latent') {
     throw new UsageError(`--output_type is ${quote(outputType)}, expected pil or latent`)
   }
-  const generator = args.text('generator') ?? 'cpu'
-  if (generator !== 'cpu' && generator !== 'cuda') {
-    throw new UsageError(`--generator is ${quote(generator)}, expected cpu or cuda`)
-  }
   const negatives = args.texts('negative_prompt')
   return {
     height: args.number('height'),
@@ -69,8 +69,6 @@ export function readCall(args: ParsedArgs) {
     negativePrompt: negatives.length > 0 ? negatives : undefined,
     numImagesPerPrompt: args.number('num_images_per_prompt'),
     maxSequenceLength: args.number('max_sequence_length'),
-    generator,
-    eta: args.number('eta'),
     outputType,
     enableTiling: args.has('enable_tiling'),
     useResolutionBinning: args.has('no_use_resolution_binning') ? false : undefined,

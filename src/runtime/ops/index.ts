@@ -1,5 +1,6 @@
 export { type AttentionInputs, attention, attentionWithLse } from './attention.ts'
 export { type BlendOptions, blend, type Corner, crop, paste } from './blend.ts'
+export { clamp } from './clamp.ts'
 export { type ConvOptions, conv2d } from './conv2d.ts'
 export { activate, add, combine, guide } from './elementwise.ts'
 export { channelsFirst, channelsLast, concat, gather, patchify, relativeBias, unpatchify } from './layout.ts'
