@@ -1,5 +1,8 @@
+import { createBuffer, megabytes } from './allocation.ts'
 import { DitError } from './errors.ts'
 import type { Placement } from './tensor.ts'
+
+export { megabytes }
 
 const ALIGN = 256 // bytes; also keeps bindings a multiple of 4
 const STORAGE_USAGE = 0x80 | 0x4 | 0x8 // STORAGE | COPY_SRC | COPY_DST, spelled out: no WebGPU globals at import
@@ -25,6 +28,10 @@ export interface PhaseMemory {
 export class Arena {
   readonly #device: GPUDevice
   readonly #free: Placement[] = []
+  /** Created, and the device has not told yet whether it could. */
+  readonly #pending = new Map<Placement, Promise<boolean>>()
+  /** Those that it could not: of no use to anybody, wherever they still turn up. */
+  readonly #dead = new WeakSet<Placement>()
   /** Bytes of all buffers the arena holds, used or free. */
   reserved = 0
   /** The most that `reserved` ever was. */
@@ -62,9 +69,40 @@ export class Arena {
         'use a smaller height, width or batch, or state more with --memory',
       )
     }
+    const { buffer, failed } = createBuffer(this.#device, { size, usage: STORAGE_USAGE, label: 'arena' })
+    const placement = { buffer, bytes: size }
+    this.#pending.set(placement, failed)
     this.reserved += size
     this.#note(size)
-    return { buffer: this.#device.createBuffer({ size, usage: STORAGE_USAGE, label: 'arena' }), bytes: size }
+    return placement
+  }
+
+  /** Whether the device has not told yet if it could create the buffer: false for one that it did create. */
+  failed(placement: Placement): Promise<boolean> | false {
+    return this.#pending.get(placement) ?? false
+  }
+
+  /** Waits for what was created lately, and gives up what the device could not hold. Returns the bytes of that. */
+  async settle(): Promise<number> {
+    let lost = 0
+    for (const [placement, failed] of [...this.#pending]) {
+      if (await failed) {
+        lost += placement.bytes
+        this.#giveUp(placement)
+      }
+      this.#pending.delete(placement)
+    }
+    return lost
+  }
+
+  #giveUp(placement: Placement): void {
+    if (this.#dead.has(placement)) return
+    this.#dead.add(placement)
+    placement.buffer.destroy()
+    this.reserved -= placement.bytes
+    const at = this.#free.indexOf(placement)
+    if (at >= 0) this.#free.splice(at, 1)
+    else this.#used -= placement.bytes
   }
 
   /** The most bytes that one buffer can have. @throws DitError 'out-of-memory' where `bytes` are more */
@@ -92,6 +130,7 @@ export class Arena {
   }
 
   give(placement: Placement): void {
+    if (this.#dead.has(placement)) return
     this.#used -= placement.bytes
     this.#free.push(placement)
   }
@@ -105,6 +144,3 @@ export class Arena {
     this.#free.length = 0
   }
 }
-
-export const megabytes = (bytes: number): string =>
-  bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`

@@ -1,10 +1,13 @@
 import { adapterName, bestTier, isSoftware } from './adapter.ts'
+import { allocate } from './allocation.ts'
 import { Arena, megabytes } from './arena.ts'
 import { DitError } from './errors.ts'
+import { Failures, typedError } from './failures.ts'
 import type { KernelTarget, Tier } from './kernel.ts'
 import { PipelineCache } from './pipeline_cache.ts'
 import { type GpuPlatform, requestAdapter } from './platform/platform.ts'
 import type { Profiler } from './profiling/profiler.ts'
+import type { Placement } from './tensor.ts'
 
 export interface DeviceOptions {
   /** Catch validation errors at every submit instead of at the next one. Slower: for tests. */
@@ -49,8 +52,7 @@ export class Device {
   readonly #checked: boolean
   readonly #uniformBuffers: GPUBuffer[] = []
   readonly #rest: (() => Promise<void>) | undefined
-  #failure: DitError | undefined
-  #closing = false
+  readonly #failures: Failures
 
   /** Opens the platform's device with every limit and feature that the adapter has and webdit uses. */
   static async open(platform: GpuPlatform, options: DeviceOptions = {}): Promise<Device> {
@@ -83,17 +85,7 @@ export class Device {
     this.#memory = options.memory ?? Number.POSITIVE_INFINITY
     this.arena.budget = this.#memory
     this.poison = options.poison ? this.#poisoner() : undefined
-    gpu.addEventListener('uncapturederror', (event) => {
-      this.#failure ??= typedError((event as GPUUncapturedErrorEvent).error)
-    })
-    gpu.lost.then((lost) => {
-      if (this.#closing) return
-      this.#failure = new DitError(
-        'device-lost',
-        `the device ${this.name} was lost: ${lost.message || lost.reason}`,
-        'run again; if it happens again, try a smaller size or update the GPU driver',
-      )
-    })
+    this.#failures = new Failures(gpu, () => this.name)
   }
 
   /** Product and driver, as far as the runtime tells them. */
@@ -101,21 +93,35 @@ export class Device {
     return adapterName(this.info)
   }
 
-  /** Throws the first validation error, loss or failed allocation that no scope caught: the device is not to be trusted after it. */
-  throwIfFailed(): void {
-    if (this.#failure) throw this.#failure
+  /**
+   * Runs `body`, a load or a run that begins anew on this device: what went wrong before does not count for it.
+   *
+   * @throws what `body` throws; DitError 'device-lost' where that is the reason for it
+   */
+  during<T>(body: () => Promise<T>): Promise<T> {
+    return this.#failures.during(body)
   }
 
-  /** Waits for what the device does, without taking a core from a device that computes on the CPU. */
+  /** @throws DitError 'device-lost', or the first validation error or failed allocation that no scope caught */
+  throwIfFailed(): void {
+    this.#failures.throwIfAny()
+  }
+
+  /**
+   * Waits for what the device does, without taking a core from a device that computes on the CPU.
+   *
+   * @throws DitError 'device-lost', also where the runtime would never settle `work`
+   */
   async settled<T>(work: Promise<T>): Promise<T> {
-    if (!this.#rest) return work
+    const settled = this.#failures.unlessLost(work)
+    if (!this.#rest) return settled
     let pending = true
     const done = () => {
       pending = false
     }
-    work.then(done, done)
+    settled.then(done, done)
     while (pending) await this.#rest()
-    return work
+    return settled
   }
 
   /** Runs `body`, under that name where a profiler is measuring. */
@@ -136,30 +142,42 @@ export class Device {
     this.gpu.pushErrorScope('internal')
     encode()
     const scopes = [this.gpu.popErrorScope(), this.gpu.popErrorScope()]
-    for (const error of await Promise.all(scopes)) if (error) throw typedError(error)
+    for (const error of await this.#failures.unlessLost(Promise.all(scopes))) if (error) throw typedError(error)
   }
 
-  /** Runs `allocate` under an out-of-memory scope, which is waited for only if the arena grew. */
-  async allocating(allocate: () => void): Promise<void> {
-    const before = this.arena.reserved
-    this.gpu.pushErrorScope('out-of-memory')
+  /** Runs `place`, which takes from the arena, and waits until the device has told whether it holds all that was taken. */
+  async allocating(place: () => void): Promise<void> {
     let thrown: unknown
     try {
-      allocate()
+      place()
     } catch (error) {
       thrown = error
     }
-    const scope = this.gpu.popErrorScope()
-    const error = this.arena.reserved > before || thrown ? await scope : null
-    if (error) {
+    const lacking = await this.#failures.unlessLost(this.arena.settle())
+    if (lacking > 0) {
       throw new DitError(
         'out-of-memory',
-        `the device could not hold ${megabytes(this.arena.reserved)} of activations besides ` +
+        `the device could not hold ${megabytes(this.arena.reserved + lacking)} of activations besides ` +
           `${megabytes(this.weightBytes)} of weights`,
         'use a smaller height, width or batch',
       )
     }
     if (thrown) throw thrown
+  }
+
+  /** Writes to the start of a buffer that was just taken from the arena. If there is none, `allocating` throws that. */
+  write(placement: Placement, bytes: Uint8Array<ArrayBuffer>): void {
+    const failed = this.arena.failed(placement)
+    if (!failed) {
+      this.gpu.queue.writeBuffer(placement.buffer, 0, bytes)
+      return
+    }
+    this.gpu.pushErrorScope('validation')
+    this.gpu.queue.writeBuffer(placement.buffer, 0, bytes)
+    const scope = this.gpu.popErrorScope().catch(() => null)
+    void Promise.all([scope, failed]).then(([error, outOfMemory]) => {
+      if (error && !outOfMemory) this.#failures.add(typedError(error))
+    })
   }
 
   /** Counts weights against --memory before they are created. */
@@ -180,10 +198,17 @@ export class Device {
     this.arena.budget = this.#memory - this.weightBytes
   }
 
+  /** A buffer of its own, outside the arena. @throws DitError 'out-of-memory' */
+  buffer(descriptor: GPUBufferDescriptor): Promise<GPUBuffer> {
+    return this.#failures.unlessLost(allocate(this.gpu, descriptor))
+  }
+
   /** Copies the first `bytes` of `buffer` to the host. */
   async download(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+    await this.allocating(() => {})
     const size = Math.ceil(bytes / 4) * 4
-    const staging = this.gpu.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST })
+    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST
+    const staging = await this.buffer({ size, usage, label: 'results' })
     try {
       const encoder = this.gpu.createCommandEncoder()
       encoder.copyBufferToBuffer(buffer, 0, staging, 0, size)
@@ -193,27 +218,24 @@ export class Device {
       staging.unmap()
       this.throwIfFailed()
       return copy
-    } catch (cause) {
-      if (this.#failure) throw this.#failure
-      throw cause
     } finally {
       staging.destroy()
     }
   }
 
   /** A uniform buffer of at least `bytes`. One a size: writeBuffer orders the writes with the submits. */
-  uniformBuffer(bytes: number): GPUBuffer {
-    let buffer = this.#uniformBuffers.find((b) => b.size >= bytes)
-    if (!buffer) {
-      const size = 2 ** Math.ceil(Math.log2(Math.max(bytes, 4096)))
-      buffer = this.gpu.createBuffer({ size, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST })
-      this.#uniformBuffers.push(buffer)
-    }
+  async uniformBuffer(bytes: number): Promise<GPUBuffer> {
+    const found = this.#uniformBuffers.find((b) => b.size >= bytes)
+    if (found) return found
+    const size = 2 ** Math.ceil(Math.log2(Math.max(bytes, 4096)))
+    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST
+    const buffer = await this.buffer({ size, usage, label: 'uniforms' })
+    this.#uniformBuffers.push(buffer)
     return buffer
   }
 
   close(): void {
-    this.#closing = true
+    this.#failures.lose('the device was closed', 'open another one')
     this.gpu.destroy()
   }
 
@@ -229,15 +251,4 @@ export class Device {
       }
     }
   }
-}
-
-function typedError(error: GPUError): DitError {
-  if (error.constructor.name === 'GPUOutOfMemoryError') {
-    return new DitError('out-of-memory', `the device is out of memory: ${error.message}`, 'use a smaller size')
-  }
-  return new DitError(
-    'validation',
-    `the device refused a command: ${error.message}`,
-    'this is a fault of webdit: please report it with the output of `webdit doctor`',
-  )
 }

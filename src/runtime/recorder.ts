@@ -18,6 +18,13 @@ export interface Dispatch {
   readonly groups: readonly [number, number, number]
 }
 
+interface Uniforms {
+  readonly block: GPUBuffer
+  readonly data: Uint8Array<ArrayBuffer>
+  /** Of each dispatch. */
+  readonly slots: readonly { readonly offset: number; readonly size: number }[]
+}
+
 /**
  * Records a forward pass and runs it in one submit.
  *
@@ -61,7 +68,7 @@ export class Recorder {
     // A copy: `data` may be a view of a SharedArrayBuffer, which dawn.node cannot take.
     const bytes = new Uint8Array(tensor.bytes)
     bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-    this.device.gpu.queue.writeBuffer(tensor.placement.buffer, 0, bytes)
+    this.device.write(tensor.placement, bytes)
     return tensor
   }
 
@@ -129,10 +136,11 @@ export class Recorder {
     const places = await this.#ready(dispatches)
     if (this.#rehearsing) return
     const { profiler } = this.device
-    if (!profiler) return this.device.checked(() => this.#encode(dispatches, places))
+    const uniforms = await this.#uniforms(dispatches)
+    if (!profiler) return this.device.checked(() => this.#encode(dispatches, places, uniforms))
     const timestamps = profiler.timestamps(dispatches)
     try {
-      await this.device.checked(() => this.#encode(dispatches, places, timestamps))
+      await this.device.checked(() => this.#encode(dispatches, places, uniforms, timestamps))
       await profiler.submitted(dispatches, timestamps)
     } finally {
       timestamps?.destroy()
@@ -235,18 +243,22 @@ export class Recorder {
     return places
   }
 
+  /** All that the dispatches are told in numbers, and the buffer for it; written right before they are submitted. */
+  async #uniforms(dispatches: Dispatch[]): Promise<Uniforms> {
+    const packer = new UniformPacker(this.device.gpu.limits.minUniformBufferOffsetAlignment)
+    const slots = dispatches.map((d) => packer.add(d.uniforms))
+    return { block: await this.device.uniformBuffer(packer.bytes), data: packer.data, slots }
+  }
+
   /** In one compute pass; in one a dispatch where each is timed. */
-  #encode(dispatches: Dispatch[], places: Placement[][], timestamps?: Timestamps): void {
+  #encode(dispatches: Dispatch[], places: Placement[][], uniforms: Uniforms, timestamps?: Timestamps): void {
     const { gpu, pipelines } = this.device
-    const uniforms = new UniformPacker(gpu.limits.minUniformBufferOffsetAlignment)
-    const slots = dispatches.map((d) => uniforms.add(d.uniforms))
-    const block = this.device.uniformBuffer(uniforms.bytes)
-    gpu.queue.writeBuffer(block, 0, uniforms.data)
+    gpu.queue.writeBuffer(uniforms.block, 0, uniforms.data)
     const encoder = gpu.createCommandEncoder()
     let pass: GPUComputePassEncoder | undefined
     dispatches.forEach((d, i) => {
       const pipeline = pipelines.get(d.kernel)!
-      const entries: GPUBindGroupEntry[] = [{ binding: 0, resource: { buffer: block, ...slots[i] } }]
+      const entries: GPUBindGroupEntry[] = [{ binding: 0, resource: { buffer: uniforms.block, ...uniforms.slots[i] } }]
       const tensors = [...d.inputs, ...d.outputs]
       tensors.forEach((tensor, k) => {
         entries.push({ binding: k + 1, resource: { buffer: places[i][k].buffer, size: tensor.bytes } })

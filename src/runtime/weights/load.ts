@@ -25,8 +25,8 @@ export interface LoadOptions {
 }
 
 /**
- * Loads `parameters` from a checkpoint: bytes go from the file into mapped device memory, and a kernel converts and
- * lays them out there. Names and shapes are checked both ways before the first byte is read.
+ * Loads `parameters` from a checkpoint: bytes go from the file through mapped device memory, and a kernel converts and
+ * lays them out. Names and shapes are checked both ways before the first byte is read.
  */
 export async function loadWeights(
   device: Device,
@@ -39,22 +39,26 @@ export async function loadWeights(
   const total = names.reduce((sum, name) => sum + checkpoint.entry(name).tensor.bytes, 0)
   const tensors = new Map<string, Tensor>()
   const weights = new Weights(device, tensors)
+  const greatest = names.reduce((most, name) => Math.max(most, checkpoint.entry(name).tensor.bytes), 0)
+  const chunk = new Uint8Array(Math.min(greatest, options.chunkBytes ?? CHUNK))
   let loaded = 0
-  try {
-    for (const [name, parameter] of parameters.all) {
-      const tensor = await allocate(device, name, parameter)
-      tensors.set(name, tensor)
-      await fill(device, checkpoint, tensor, parameter, options.chunkBytes ?? CHUNK)
-      throwIfAborted(options.signal)
-      loaded += checkpoint.entry(name).tensor.bytes
-      options.onProgress?.(loaded, total)
+  return device.during(async () => {
+    try {
+      for (const [name, parameter] of parameters.all) {
+        const tensor = await allocate(device, name, parameter)
+        tensors.set(name, tensor)
+        await fill(device, checkpoint, tensor, parameter, chunk)
+        throwIfAborted(options.signal)
+        loaded += checkpoint.entry(name).tensor.bytes
+        options.onProgress?.(loaded, total)
+      }
+      await device.finished()
+      return weights
+    } catch (error) {
+      weights.free()
+      throw error
     }
-    await device.finished()
-    return weights
-  } catch (error) {
-    weights.free()
-    throw error
-  }
+  })
 }
 
 /** Reads the stored values chunk by chunk into `tensor`. */
@@ -63,7 +67,7 @@ async function fill(
   checkpoint: Checkpoint,
   tensor: Tensor,
   { shape, layout }: Parameter,
-  chunkBytes: number,
+  chunk: Uint8Array,
 ): Promise<void> {
   const { path, tensor: stored } = checkpoint.entry(tensor.label)
   const type = stored.dtype as FileType
@@ -71,20 +75,30 @@ async function fill(
   const workgroup = flatWorkgroup(device.target)
   const code = kernel(convertName(type, to, layout, workgroup), () => convert(type, to, layout, workgroup))
   await device.pipelines.prepare([code])
-  for (let at = 0; at < stored.bytes; at += chunkBytes) {
-    const bytes = Math.min(chunkBytes, stored.bytes - at)
-    const staging = device.gpu.createBuffer({
+  for (let at = 0; at < stored.bytes; at += chunk.length) {
+    const bytes = Math.min(chunk.length, stored.bytes - at)
+    // Not into mapped memory: a lost device takes that away, while the system may still be writing to it.
+    const read = chunk.subarray(0, bytes)
+    await checkpoint.source.readInto(path, stored.begin + at, read)
+    const staging = await device.buffer({
       size: Math.ceil(bytes / 4) * 4,
       usage: GPUBufferUsage.STORAGE,
       mappedAtCreation: true,
+      label: `weight ${tensor.label} on its way`,
     })
     try {
-      await checkpoint.source.readInto(path, stored.begin + at, new Uint8Array(staging.getMappedRange(), 0, bytes))
+      new Uint8Array(staging.getMappedRange()).set(read)
       staging.unmap()
       const words = Math.ceil(bytes / 4)
       const window = layout === 'window' ? shape[2] * shape[3] : 1
       const uniforms = [words, bytes / BYTES[type], at / BYTES[type], shape[1] ?? 1, window]
-      await device.checked(() => dispatch(device, code, staging, tensor, uniforms, flatGroups(words, workgroup)))
+      const packer = new UniformPacker(16)
+      packer.add(uniforms)
+      const block = await device.uniformBuffer(packer.bytes)
+      await device.checked(() => {
+        device.gpu.queue.writeBuffer(block, 0, packer.data)
+        dispatch(device, code, [block, staging, tensor.placement!.buffer], flatGroups(words, workgroup))
+      })
     } finally {
       staging.destroy()
     }
@@ -103,33 +117,23 @@ async function allocate(device: Device, name: string, parameter: Parameter): Pro
     )
   }
   device.reserveWeights(tensor.bytes, `weight ${tensor.label}`)
-  device.gpu.pushErrorScope('out-of-memory')
-  const buffer = device.gpu.createBuffer({
-    size: tensor.bytes,
-    usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
-    label: tensor.label,
-  })
-  const error = await device.gpu.popErrorScope()
-  if (error) {
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
+  try {
+    const buffer = await device.buffer({ size: tensor.bytes, usage, label: `weight ${tensor.label}` })
+    tensor.placement = { buffer, bytes: tensor.bytes }
+    return tensor
+  } catch (error) {
     device.releaseWeights(tensor.bytes)
-    throw new DitError('out-of-memory', `the device could not hold weight ${tensor.label}`, 'use a smaller model')
+    throw error
   }
-  tensor.placement = { buffer, bytes: tensor.bytes }
-  return tensor
 }
 
 function dispatch(
   device: Device,
   code: ReturnType<typeof kernel>,
-  raw: GPUBuffer,
-  out: Tensor,
-  uniforms: number[],
+  buffers: GPUBuffer[],
   groups: [number, number, number],
 ): void {
-  const packer = new UniformPacker(16)
-  packer.add(uniforms)
-  const block = device.uniformBuffer(packer.bytes)
-  device.gpu.queue.writeBuffer(block, 0, packer.data)
   const pipeline = device.pipelines.get(code)!
   const encoder = device.gpu.createCommandEncoder()
   const pass = encoder.beginComputePass()
@@ -138,7 +142,7 @@ function dispatch(
     0,
     device.gpu.createBindGroup({
       layout: pipeline.getBindGroupLayout(0),
-      entries: [block, raw, out.placement!.buffer].map((buffer, binding) => ({ binding, resource: { buffer } })),
+      entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
     }),
   )
   pass.dispatchWorkgroups(...groups)
