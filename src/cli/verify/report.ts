@@ -50,7 +50,7 @@ function outputRow(title: string, { name, metric, error, tolerance, psnr, ok, no
     rel_l2: short(tolerance),
     absolute: `abs ${short(tolerance)}`,
     exact: 'exact',
-    psnr: `≥ ${tolerance} dB`,
+    psnr: `≥ ${Number(tolerance.toFixed(1))} dB`,
   }
   const measured = metric === 'psnr' ? decibels(error) : metric === 'exact' ? differing(error) : scientific(error)
   const beside = psnr === undefined || metric === 'psnr' ? '' : decibels(psnr)
