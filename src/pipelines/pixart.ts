@@ -8,7 +8,7 @@ import { Recorder } from '../runtime/recorder.ts'
 import type { Tensor } from '../runtime/tensor.ts'
 import { createScheduler } from '../schedulers/index.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
-import { checkDecoding, decodePictures, rehearseDecoding } from './decode_latents.ts'
+import { checkDecoding, decodePictures, notANumber, rehearseDecoding } from './decode_latents.ts'
 import { denoise, recordStep, type SolverState } from './denoise.ts'
 import { RunNoise } from './noise.ts'
 import {
@@ -160,11 +160,7 @@ class PixArtRun {
     })
     const data = await g.read(latents)
     if (!data.every(Number.isFinite)) {
-      throw new DitError(
-        'validation',
-        'the latents came out as not-a-number: there is no picture to show',
-        'Check the weights with `webdit verify`, and try guidance nearer to 4.5.',
-      )
+      throw notANumber('the latents came out as not-a-number')
     }
     const final = { data, shape: this.#latentShape }
     const output = { height: this.#outHeight, width: this.#outWidth, tiling: this.#options.enableTiling, signal }

@@ -90,8 +90,11 @@ function inTiles(
       for (let left = 0; left < shape[3]; left += step) {
         const tile = await tileAt({ top, left }, above[row.length], row.at(-1))
         paste(g, joined, tile, { top, left }, Math.min(step, tile.dim(2)), Math.min(step, tile.dim(3)))
-        // Buffers fit tiles of one size: those at the edges are smaller and need others.
-        if (last && last.size !== tile.size) g.device.arena.trim()
+        if (last && last.size !== tile.size) {
+          // Buffers fit tiles of one size: those at the edges are smaller and need others. A device keeps what it still uses.
+          await g.device.finished()
+          g.device.arena.trim()
+        }
         await g.flush()
         row.push(tile)
         last = tile
