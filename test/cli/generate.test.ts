@@ -50,6 +50,18 @@ describe('webdit generate', () => {
     })
   })
 
+  it('decodes in tiles where it is told to, and writes that into the file', async () => {
+    const pictures: ReturnType<typeof decode>[] = []
+    for (const flags of [[], ['--enable_tiling']]) {
+      const { out } = await generate('--prompt', 'cat', '--seed', '7', ...flags)
+      pictures.push(decode(readFileSync(out[0])))
+    }
+    const [whole, tiled] = pictures
+    expect([tiled.width, tiled.height]).toEqual([112, 80])
+    expect(tiled.data).not.toEqual(whole.data)
+    expect([whole.text?.enable_tiling, tiled.text?.enable_tiling]).toEqual([undefined, 'true'])
+  })
+
   it('never overwrites', async () => {
     const first = await generate('--prompt', 'cat', '--seed', '7')
     const bytes = readFileSync(first.out[0])

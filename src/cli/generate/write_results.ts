@@ -21,6 +21,7 @@ export async function writePictures(output: PipelineOutput, pipe: Pipeline, sett
       negative_prompt: negativeOf(settings, index),
       height: String(height),
       width: String(width),
+      ...(settings.call.enableTiling && { enable_tiling: 'true' }),
       ...(output.images.length > 1 && { picture: `${i + 1} of ${output.images.length}` }),
     }
     const path = await freePath(outputDirectory, fileStem(prompts[index], seedOf(output)), 'png')
