@@ -1,7 +1,8 @@
 import { chmodSync } from 'node:fs'
 import { builtinModules } from 'node:module'
-import { defineConfig } from 'vite'
+import { build, defineConfig, type InlineConfig, type Plugin } from 'vite'
 import manifest from './package.json' with { type: 'json' }
+import { withoutNode } from './vite.browser.ts'
 
 /** dist/NAME.js and what it is built from; an entry of its own for each way into a process or worker. */
 const ENTRIES = {
@@ -11,16 +12,24 @@ const ENTRIES = {
   vulkan: 'src/runtime/platform/software_vulkan.node.ts',
 }
 
+/** dist/browser/NAME.js: each whole in one file, so that bundlers can make any kind of worker of rank.js. */
+const BROWSER_ENTRIES = ['index', 'rank'] as const
+
 const dependencies = Object.keys(manifest.dependencies)
+
+/** Modules with their dependencies left to whoever installs the package, not pages. */
+const library: InlineConfig['build'] = {
+  ssr: true,
+  sourcemap: true,
+  minify: false,
+  reportCompressedSize: false,
+}
 
 export default defineConfig({
   build: {
-    ssr: true, // modules for Node, not a page
+    ...library,
     target: 'node20',
     outDir: 'dist',
-    sourcemap: true,
-    minify: false,
-    reportCompressedSize: false,
     rolldownOptions: {
       input: ENTRIES,
       external: [/^node:/, ...builtinModules, ...dependencies],
@@ -32,11 +41,53 @@ export default defineConfig({
     },
   },
   plugins: [
+    builtRank(),
     {
       name: 'executable-cli',
       writeBundle() {
         chmodSync('dist/cli.js', 0o755)
       },
     },
+    {
+      name: 'for-browsers',
+      async closeBundle() {
+        for (const entry of BROWSER_ENTRIES) await build(forBrowsers(entry))
+      },
+    },
   ],
 })
+
+/** What the package's condition 'browser' names. */
+function forBrowsers(entry: (typeof BROWSER_ENTRIES)[number]): InlineConfig {
+  return {
+    root: import.meta.dirname,
+    configFile: false,
+    logLevel: 'warn',
+    build: {
+      ...library,
+      target: 'es2022',
+      outDir: 'dist/browser',
+      emptyOutDir: false, // dist/ was emptied before
+      rolldownOptions: {
+        input: { [entry]: ENTRIES[entry] },
+        external: dependencies,
+        output: { entryFileNames: '[name].js', codeSplitting: false },
+      },
+    },
+    plugins: [withoutNode(), builtRank()],
+  }
+}
+
+/** Names the built worker where the sources name theirs. */
+function builtRank(): Plugin {
+  return {
+    name: 'built-rank',
+    renderChunk(code, { fileName }) {
+      const script = fileName.includes('/') ? '../rank.js' : './rank.js'
+      return {
+        code: code.replace(/(new URL\(["'])\.\/rank\.ts(["'], import\.meta\.url\))/g, `$1${script}$2`),
+        map: null,
+      }
+    },
+  }
+}

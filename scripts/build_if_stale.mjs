@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const SOURCES = ['src', 'package.json', 'vite.config.ts']
+const SOURCES = ['src', 'package.json', 'vite.config.ts', 'vite.browser.ts']
 
 /** Runs Vite's build (without the types) where a source is newer than dist/; below a second. */
 export async function buildIfStale() {

@@ -1,4 +1,4 @@
-import { expose, type Remote, transfer } from 'comlink'
+import { expose, type ProxyMarked, type Remote, transfer } from 'comlink'
 import type { DitErrorKind } from '../runtime/errors.ts'
 import { DitError } from '../runtime/errors.ts'
 import { currentRuntime } from '../runtime/platform/platform.ts'
@@ -10,6 +10,7 @@ import type { PixArtOptions } from './pixart.ts'
 export interface RankImage {
   readonly width: number
   readonly height: number
+  /** height x width x 3 bytes, rows from the top. */
   readonly data: Uint8Array | Uint8ClampedArray
 }
 
@@ -17,6 +18,7 @@ export interface RankStep {
   readonly step: number
   readonly steps: number
   readonly timestep: number
+  /** Small pictures of what is forming, one pixel a latent; none where the model has no map for them. */
   readonly previews: RankImage[]
 }
 
@@ -32,37 +34,46 @@ export type Outcome<T> =
   | { readonly value: T }
   | { readonly failure: { readonly kind: DitErrorKind; readonly message: string; readonly hint?: string } }
 
-type Plain = Omit<PixArtOptions, 'onStep' | 'signal'>
+/** Options of loading that cross threads. */
+export type PlainLoading = Pick<FromPretrainedOptions, 'memory' | 'tier' | 'variant'>
+type PlainCall = Omit<PixArtOptions, 'onStep' | 'signal'>
+type OnProgress = NonNullable<FromPretrainedOptions['onProgress']>
+type OnStep = (step: RankStep) => void
 
-/** What a worker answers to. One at a time: a rank has one device and one pipeline. */
+/** Calls under way, by the number that their caller gave them: whom `abort` means. */
+const calls = new Map<number, AbortController>()
+let pipeline: Pipeline | undefined
+
+/** What a worker answers to. A rank has one device and one pipeline. */
 const rank = {
-  pipeline: undefined as Pipeline | undefined,
-  stop: new AbortController(),
-
-  /** Opens a device in this thread and loads the model's folder onto it. */
-  load(model: string, options: Pick<FromPretrainedOptions, 'memory' | 'variant'> = {}): Promise<Outcome<string>> {
-    return outcome(async () => {
-      rank.pipeline?.dispose()
-      rank.pipeline = await DiffusionPipeline.fromPretrained(model, options)
-      return rank.pipeline.device.name
+  /** Opens a device in this thread and loads a model onto it; answers with the device's name. */
+  load(call: number, model: string, options: PlainLoading, onProgress?: OnProgress): Promise<Outcome<string>> {
+    return outcome(call, async (signal, told) => {
+      pipeline?.dispose()
+      pipeline = await DiffusionPipeline.fromPretrained(model, {
+        ...options,
+        signal,
+        onProgress: onProgress && ((...news) => told(onProgress(...news))),
+      })
+      return pipeline.device.name
     })
   },
 
   async run(
+    call: number,
     prompt: string | string[],
-    options: Plain,
-    onStep?: (step: RankStep) => void,
+    options: PlainCall,
+    onStep?: OnStep,
   ): Promise<Outcome<RankOutput>> {
-    const result = await outcome(async () => {
-      if (!rank.pipeline) throw new DitError('bad-argument', 'the rank has no model yet', 'Call load first.')
-      rank.stop = new AbortController()
-      const { images, ...rest } = await rank.pipeline(prompt, {
+    const result = await outcome(call, async (signal, told) => {
+      if (!pipeline) throw new DitError('bad-argument', 'the rank has no model yet', 'Call load first.')
+      const { images, ...rest } = await pipeline(prompt, {
         ...options,
-        signal: rank.stop.signal,
+        signal,
         onStep:
           onStep &&
           (async ({ step, steps, timestep, preview }) => {
-            onStep({ step, steps, timestep, previews: (await preview()).map(plainImage) })
+            told(onStep({ step, steps, timestep, previews: (await preview()).map(plainImage) }))
           }),
       })
       return { ...rest, images: images.map(plainImage) }
@@ -72,34 +83,65 @@ const rank = {
     return transfer(result, [...images.map(({ data }) => data.buffer), latents.data.buffer] as ArrayBuffer[])
   },
 
-  /** Stops the run that is under way. */
-  abort(): void {
-    rank.stop.abort()
+  /** Stops that call, if it is under way. */
+  abort(call: number): void {
+    calls.get(call)?.abort()
   },
 
   close(): void {
-    rank.pipeline?.dispose()
-    rank.pipeline = undefined
+    pipeline?.dispose()
+    pipeline = undefined
   },
 }
 
 /** A rank as the thread that started it sees it. */
-export type RankApi = Remote<Pick<typeof rank, 'load' | 'run' | 'abort' | 'close'>>
+export type RankApi = Remote<{
+  load(
+    call: number,
+    model: string,
+    options: PlainLoading,
+    onProgress?: OnProgress & ProxyMarked,
+  ): Promise<Outcome<string>>
+  run(
+    call: number,
+    prompt: string | string[],
+    options: PlainCall,
+    onStep?: OnStep & ProxyMarked,
+  ): Promise<Outcome<RankOutput>>
+  abort(call: number): void
+  close(): void
+}>
 
 const plainImage = ({ width, height, data }: DitImage): RankImage => ({ width, height, data })
 
-async function outcome<T>(body: () => Promise<T>): Promise<Outcome<T>> {
+/**
+ * Carries out a call. Its news travel on ports of their own while it goes on, so the outcome waits until all of them
+ * have arrived; `told` takes the promise of each.
+ */
+async function outcome<T>(
+  call: number,
+  body: (signal: AbortSignal, told: (arrival: unknown) => void) => Promise<T>,
+): Promise<Outcome<T>> {
+  const stop = new AbortController()
+  calls.set(call, stop)
+  let arrivals: Promise<unknown> = Promise.resolve()
+  const told = (arrival: unknown) => {
+    arrivals = Promise.all([arrivals, arrival])
+    arrivals.catch(() => {}) // heard below
+  }
   try {
-    return { value: await body() }
+    const value = await body(stop.signal, told)
+    await arrivals
+    return { value }
   } catch (error) {
-    if (error instanceof DitError) {
-      return { failure: { kind: error.kind, message: error.message, hint: error.hint } }
-    }
-    throw error
+    if (!(error instanceof DitError)) throw error
+    return { failure: { kind: error.kind, message: error.message, hint: error.hint } }
+  } finally {
+    calls.delete(call)
   }
 }
 
+// No await at the top of this module: workers that bundlers build as classic scripts cannot have it.
 if (currentRuntime() === 'node') {
-  const { parentEndpoint } = await import('./rank_endpoint.node.ts')
-  expose(rank, parentEndpoint())
+  import('./rank_endpoint.node.ts').then(({ parentEndpoint }) => expose(rank, parentEndpoint()))
 } else expose(rank)

@@ -2,6 +2,7 @@ import { parentPort, Worker } from 'node:worker_threads'
 import type { Endpoint } from 'comlink'
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs'
 import { DitError } from '../runtime/errors.ts'
+import type { Thread } from './start_rank.ts'
 
 /** The way from a worker thread to the thread that started it. */
 export function parentEndpoint(): Endpoint {
@@ -9,8 +10,8 @@ export function parentEndpoint(): Endpoint {
   return nodeEndpoint(parentPort)
 }
 
-/** Starts a worker thread; `failed` settles if it dies. */
-export function startThread(url: URL): { endpoint: Endpoint; failed: Promise<never>; terminate(): void } {
+/** Starts a worker thread; by default of the rank.js beside the built module. */
+export function startThread(url = new URL('./rank.ts', import.meta.url)): Thread {
   const worker = new Worker(url)
   const failed = new Promise<never>((_, reject) => {
     worker.on('error', reject)

@@ -2,8 +2,9 @@ import { type Endpoint, proxy, wrap } from 'comlink'
 import { DitError } from '../runtime/errors.ts'
 import { currentRuntime } from '../runtime/platform/platform.ts'
 import type { FromPretrainedOptions } from './diffusion_pipeline.ts'
+import { webAddress } from './open_model.ts'
 import type { PixArtOptions } from './pixart.ts'
-import type { Outcome, RankApi, RankOutput, RankStep } from './rank.ts'
+import type { Outcome, PlainLoading, RankApi, RankOutput, RankStep } from './rank.ts'
 
 /** A pipeline in a worker of its own: the calling thread stays free while it draws. */
 export interface Rank {
@@ -17,43 +18,56 @@ export interface Rank {
   close(): Promise<void>
 }
 
-/** The built worker beside the built module, wherever the bundler put this code. */
-const builtWorker = (): URL =>
-  new URL(import.meta.url.includes('/chunks/') ? '../rank.js' : './rank.js', import.meta.url)
+export interface RankOptions extends PlainLoading, Pick<FromPretrainedOptions, 'onProgress' | 'signal'> {
+  /** The worker's script, where it is not found beside this module. */
+  worker?: URL
+}
+
+/** A thread that runs rank.ts. */
+export interface Thread {
+  readonly endpoint: Endpoint
+  /** Rejects if the thread fails or ends by itself. */
+  readonly failed: Promise<never>
+  terminate(): void
+}
 
 /**
  * Starts a worker, and loads a model there.
  *
- * @throws DitError as DiffusionPipeline.fromPretrained does
+ * @param model a diffusers folder: its path (Node, Deno) or http(s) address (in a page also relative to it)
+ * @throws DitError as DiffusionPipeline.fromPretrained does; 'device-lost' where the worker does not start
  */
-export async function startRank(
-  model: string,
-  options: Pick<FromPretrainedOptions, 'memory' | 'variant'> & { worker?: URL } = {},
-): Promise<Rank> {
-  const { worker = builtWorker(), ...loading } = options
+export async function startRank(model: string, options: RankOptions = {}): Promise<Rank> {
+  const { worker, onProgress, signal, ...loading } = options
   const thread = await startThread(worker)
-  const api = wrap(thread.endpoint) as unknown as RankApi
-  /** The worker's answer, or the reason why there will be none. */
-  const answer = async <T>(pending: Promise<Outcome<T>>): Promise<T> => {
-    const outcome = await Promise.race([pending, thread.failed])
-    if ('value' in outcome) return outcome.value
-    throw new DitError(outcome.failure.kind, outcome.failure.message, outcome.failure.hint)
-  }
   thread.failed.catch(() => {})
+  const api = wrap(thread.endpoint) as unknown as RankApi
+  let calls = 0
+
+  /** The worker's answer to a call, or the reason why there will be none. */
+  async function answer<T>(stop: AbortSignal | undefined, start: (call: number) => Promise<Outcome<T>>): Promise<T> {
+    if (stop?.aborted) throw new DitError('aborted', 'the run was cancelled', undefined, { cause: stop.reason })
+    const call = ++calls
+    const abort = () => void api.abort(call)
+    stop?.addEventListener('abort', abort)
+    try {
+      const outcome = await Promise.race([start(call), thread.failed])
+      if ('value' in outcome) return outcome.value
+      const { kind, message, hint } = outcome.failure
+      throw new DitError(kind, message, hint)
+    } finally {
+      stop?.removeEventListener('abort', abort)
+    }
+  }
+
   try {
-    const deviceName = await answer(api.load(model, loading))
+    // A relative address is meant from the page, not from the worker's script.
+    const address = webAddress(model) ?? model
+    const deviceName = await answer(signal, (call) => api.load(call, address, loading, onProgress && proxy(onProgress)))
     return {
       deviceName,
-      run: async (prompt, { onStep, signal, ...plain } = {}) => {
-        if (signal?.aborted) throw new DitError('aborted', 'the run was cancelled')
-        const abort = () => void api.abort()
-        signal?.addEventListener('abort', abort)
-        try {
-          return await answer(api.run(prompt, plain, onStep && proxy(onStep)) as Promise<Outcome<RankOutput>>)
-        } finally {
-          signal?.removeEventListener('abort', abort)
-        }
-      },
+      run: (prompt, { onStep, signal: stop, ...plain } = {}) =>
+        answer(stop, (call) => api.run(call, prompt, plain, onStep && proxy(onStep)) as Promise<Outcome<RankOutput>>),
       close: async () => {
         await Promise.race([api.close(), thread.failed]).catch(() => {})
         thread.terminate()
@@ -65,13 +79,18 @@ export async function startRank(
   }
 }
 
-async function startThread(url: URL): Promise<{ endpoint: Endpoint; failed: Promise<never>; terminate(): void }> {
+async function startThread(url: URL | undefined): Promise<Thread> {
   if (currentRuntime() === 'node') return (await import('./rank_endpoint.node.ts')).startThread(url)
-  const worker = new Worker(url, { type: 'module' })
+  // Bundlers find a worker's script by this very expression.
+  const worker = url
+    ? new Worker(url, { type: 'module' })
+    : new Worker(new URL('./rank.ts', import.meta.url), { type: 'module' })
   const failed = new Promise<never>((_, reject) => {
-    worker.addEventListener('error', ({ message }) =>
-      reject(new DitError('device-lost', `the rank's worker failed: ${message}`)),
-    )
+    worker.addEventListener('error', (event) => {
+      event.preventDefault?.() // reported here
+      const reason = event.message || `its script did not load${url ? ` from ${url}` : ''}`
+      reject(new DitError('device-lost', `the rank's worker failed: ${reason}`))
+    })
   })
   return { endpoint: worker, failed, terminate: () => worker.terminate() }
 }

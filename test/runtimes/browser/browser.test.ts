@@ -1,0 +1,201 @@
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Page } from 'playwright-core'
+import type { UserConfig } from 'vite'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { modelFiles } from '../../../demo/model_files.ts'
+import { demoConfig } from '../../../demo/vite.config.ts'
+import { type Output, psnrOf } from '../../../src/cli/verify/compare.ts'
+import { DiffusionPipeline, type PipelineOutput } from '../../../src/index.ts'
+import { withoutNode } from '../../../vite.browser.ts'
+import { startChromium } from './chromium.ts'
+import { openPage, type Picture, readPicture, readPreviews, TIMEOUT, watchCanvas } from './pages.ts'
+import { buildSite, type Site } from './site.ts'
+
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
+const MODEL = path('../../../models/emoji-pixart')
+
+const chromium = await startChromium()
+const browser = typeof chromium === 'string' ? undefined : chromium
+afterAll(() => browser?.close())
+
+const CALL = { prompt: 'red apple', seed: 7, steps: 4 }
+
+describe.runIf(browser)('in Chromium', { timeout: TIMEOUT }, () => {
+  /** What Node draws. */
+  let inNode: PipelineOutput
+  beforeAll(async () => {
+    const pipe = await DiffusionPipeline.fromPretrained(MODEL, { tier: 'f32' })
+    inNode = await pipe(CALL.prompt, { seed: CALL.seed, numInferenceSteps: CALL.steps })
+    pipe.dispose()
+  })
+
+  function expectSame({ width, height, data }: Picture): void {
+    const [image] = inNode.images
+    expect([width, height]).toEqual([image.width, image.height])
+    expect(psnrOf(data, image.data, 255)).toBeGreaterThan(45) // dB
+  }
+
+  describe('the demo page', () => {
+    let site: Site
+    let notIsolated: string
+    beforeAll(async () => {
+      const config = (isolated: boolean) => demoConfig({ isolated, copyModel: false })
+      site = await buildSite(config(true))
+      notIsolated = await site.serve(config(false))
+    })
+    afterAll(() => site?.close())
+
+    const open = (isolated: boolean, query = '', prepare: (page: Page) => Promise<unknown> = watchCanvas) =>
+      openPage(browser!, (isolated ? site.address : notIsolated) + query, prepare)
+
+    async function draw(page: Page, { prompt, seed, steps }: typeof CALL): Promise<void> {
+      await page.getByLabel('Prompt').fill(prompt)
+      await page.getByLabel('Steps').fill(String(steps))
+      await page.getByLabel('Seed').fill(String(seed))
+      await page.getByRole('button', { name: 'Draw' }).click()
+    }
+
+    const settled = (page: Page) => page.locator('#draw:enabled').waitFor()
+
+    it('is built without a warning', () => expect(site.warnings).toEqual([]))
+
+    async function expectPicture(page: Page): Promise<void> {
+      await draw(page, CALL)
+      await settled(page)
+      expect(await page.locator('#error').isHidden()).toBe(true)
+      expectSame(await readPicture(page))
+      const previews = (await readPreviews(page)).slice(-CALL.steps)
+      expect(previews.map(({ step, width, height }) => [step, width, height])).toEqual(
+        [1, 2, 3, 4].map((step) => [step, 16, 16]),
+      )
+      // Each shows a later state than the one before.
+      expect(new Set(previews.map(({ data }) => data.join())).size).toBe(CALL.steps)
+      expect(await page.locator('#caption').textContent()).toMatch(/^seed 7 · [\d.]+ s · .*swiftshader/i)
+    }
+
+    it('says what is wrong with a value, and draws what Node draws, isolated from other origins', async () => {
+      const { page, complaints } = await open(true)
+      expect(await page.evaluate(() => self.crossOriginIsolated)).toBe(true)
+      await page.locator('form').evaluate((form: HTMLFormElement) => {
+        form.noValidate = true
+      })
+      await draw(page, { ...CALL, steps: 0 })
+      await settled(page)
+      expect(await page.locator('#error-message').textContent()).toMatch(/\b0\b/)
+      await expectPicture(page)
+      expect(complaints).toEqual([])
+      await page.close()
+    })
+
+    it('stops when told to, and draws what Node draws, not isolated', async () => {
+      const { page, complaints } = await open(false)
+      expect(await page.evaluate(() => self.crossOriginIsolated)).toBe(false)
+      const expectCancelled = async () => {
+        await page.getByRole('button', { name: 'Cancel' }).click()
+        await settled(page)
+        expect(await page.locator('#status').textContent()).toBe('Cancelled.')
+        expect(await page.locator('#error').isHidden()).toBe(true)
+      }
+      await draw(page, CALL)
+      await page.getByText(/^Loading/).waitFor()
+      await expectCancelled()
+      expect(await readPreviews(page)).toEqual([])
+      await draw(page, { ...CALL, steps: 100 })
+      await page.locator('[data-preview]').waitFor()
+      await expectCancelled()
+      expect((await readPreviews(page)).length).toBeLessThan(10)
+      await expectPicture(page)
+      expect(complaints).toEqual([])
+      await page.close()
+    })
+
+    it.each([
+      ['absent', 'models/absent/model_index.json is no file', 'diffusers folder'],
+      ['http://127.0.0.1:1/model', 'cannot reach http://127.0.0.1:1/model/model_index.json', 'Check the address'],
+    ])('says what is wrong with a model: %s', async (model, message, hint) => {
+      const { page } = await open(true, `?model=${model.startsWith('http') ? model : `models/${model}`}`)
+      await draw(page, CALL)
+      await settled(page)
+      expect(await page.locator('#error-message').textContent()).toContain(message)
+      expect(await page.locator('#error-hint').textContent()).toContain(hint)
+      await page.close()
+    })
+
+    it('says what to do where there is no WebGPU', async () => {
+      const { page } = await open(true, '', (page) =>
+        page.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'gpu')),
+      )
+      expect(await page.getByRole('alert').textContent()).toMatch(/has no WebGPU.*chrome:\/\/flags/s)
+      await draw(page, CALL)
+      await settled(page)
+      expect(await page.getByRole('alert').textContent()).toMatch(/has no WebGPU.*chrome:\/\/flags/s)
+      await page.close()
+    })
+  })
+
+  // Needs dist/: `npm test` builds it.
+  describe("a page of somebody's own, with the built package", () => {
+    const app = mkdtempSync(join(tmpdir(), 'webdit-page-'))
+    let site: Site
+    beforeAll(async () => {
+      cpSync(path('app'), app, { recursive: true })
+      mkdirSync(join(app, 'node_modules'))
+      symlinkSync(path('../../..'), join(app, 'node_modules/webdit'))
+      const config = { root: app, plugins: [modelFiles({ copy: false })] }
+      site = await buildSite(config)
+    })
+    afterAll(async () => {
+      await site?.close()
+      rmSync(app, { recursive: true, force: true })
+    })
+
+    it('needs no settings for its build', () => expect(site.warnings).toEqual([]))
+
+    it('draws what Node draws, in a worker and by itself', async () => {
+      const { page, complaints } = await openPage(browser!, site.address)
+      await page.waitForFunction('!!globalThis.drawInWorker')
+      expectSame(await page.evaluate("drawInWorker('models/emoji-pixart')"))
+      const latents: number[] = await page.evaluate("latentsInPage('models/emoji-pixart')")
+      expect(psnrOf(latents, inNode.latents.data, 'own')).toBeGreaterThan(45) // dB
+      expect(complaints).toEqual([])
+      await page.close()
+    })
+  })
+
+  describe('the trained model, in a worker', () => {
+    const folder = join(MODEL, 'golden')
+    const cases = readdirSync(folder).flatMap((file) => /^(.*)\.safetensors$/.exec(file)?.[1] ?? [])
+    let site: Site
+    beforeAll(async () => {
+      const config: UserConfig = {
+        root: path('golden'),
+        publicDir: folder,
+        worker: { format: 'es', plugins: () => [withoutNode()] },
+        plugins: [withoutNode(), modelFiles({ copy: false })],
+      }
+      site = await buildSite(config)
+    })
+    afterAll(() => site?.close())
+
+    // All of them take half a minute each on two cores: CI does it.
+    it.each(process.env.WEBDIT_ALL_CASES ? cases : cases.slice(0, 1))(
+      'computes what diffusers computes: %s',
+      async (name) => {
+        const { page, complaints } = await openPage(browser!, site.address)
+        await page.waitForFunction('!!globalThis.verify')
+        const outputs: Output[] = await page.evaluate(
+          `verify('${name}', location.href, new URL('models/emoji-pixart', location.href).href)`,
+        )
+        expect(outputs.filter(({ ok }) => !ok)).toEqual([])
+        expect(outputs.map((output) => output.name)).toEqual(
+          expect.arrayContaining(['prompt_embeds', 'transformer_output_step_1', 'latents_step_20', 'image']),
+        )
+        expect(complaints).toEqual([])
+        await page.close()
+      },
+    )
+  })
+})

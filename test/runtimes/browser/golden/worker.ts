@@ -1,0 +1,31 @@
+import { expose } from 'comlink'
+import type { Output } from '../../../../src/cli/verify/compare.ts'
+import { Run } from '../../../../src/cli/verify/run.ts'
+import { trainedModelRunner } from '../../../../src/cli/verify/runners/trained_model.ts'
+import { Device } from '../../../../src/runtime/device.ts'
+import { openPlatform } from '../../../../src/runtime/platform/platform.ts'
+import { httpSource } from '../../../../src/runtime/weights/http_source.ts'
+
+let opened: Promise<Device> | undefined
+
+/** One device for all cases. */
+const device = (): Promise<Device> => {
+  opened ??= openPlatform().then((platform) => Device.open(platform, { tier: 'f32', checked: true }))
+  return opened
+}
+
+const goldenWorker = {
+  /** Carries out a case of a trained model as `webdit verify` does; NAME.json and NAME.safetensors lie at `folder`. */
+  async verify(name: string, folder: string, model: string): Promise<readonly Output[]> {
+    const source = httpSource(folder)
+    const call = JSON.parse(await source.readText(`${name}.json`))
+    const meta = { runs: { main: { io: `${name}.safetensors`, call } } }
+    const run = new Run({ name, folder, model, meta }, 'main', { source, device })
+    await trainedModelRunner.run(run)
+    return run.outputs
+  },
+}
+
+export type GoldenWorker = typeof goldenWorker
+
+expose(goldenWorker)
