@@ -1,4 +1,5 @@
 import type { Device } from '../../runtime/device.ts'
+import { storedAs } from '../../runtime/kernels.ts'
 import { linear } from '../../runtime/ops/index.ts'
 import { Recorder } from '../../runtime/recorder.ts'
 
@@ -26,9 +27,10 @@ export async function probeSpeed(device: Device): Promise<SpeedProbe> {
   const g = new Recorder(device)
   const a = pseudoRandom(rows * depth, 1)
   const b = pseudoRandom(columns * depth, 2)
+  const operand = (values: Float32Array) => (storedAs(device.target, 'operand') === 'f16' ? halfBits(values) : values)
   try {
-    const x = g.upload(a, [rows, depth], 'probe input')
-    const weight = g.upload(b, [columns, depth], 'probe weight')
+    const x = g.upload(operand(a), [rows, depth], 'probe input')
+    const weight = g.upload(operand(b), [columns, depth], 'probe weight')
     const pass = async (repeats: number): Promise<number> => {
       const began = performance.now()
       await g.scope(async () => {
@@ -54,12 +56,25 @@ export async function probeSpeed(device: Device): Promise<SpeedProbe> {
   }
 }
 
+/** Steps of the operands: f16 holds whole numbers of them exactly up to 1, so that in each tier only the sums round. */
+const STEPS = 1024
+
 /** Values in -1…1 of a small generator (Numerical Recipes' constants): the same on every machine. */
 function pseudoRandom(length: number, seed: number): Float32Array {
   let state = seed
   return Float32Array.from({ length }, () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 31 - 1
+    return Math.round((state / 2 ** 31 - 1) * STEPS) / STEPS
+  })
+}
+
+/** IEEE 754 binary16 of whole numbers of steps: sign, 5 bits of exponent with bias 15, 10 bits below the leading one. */
+function halfBits(values: Float32Array): Uint16Array {
+  return Uint16Array.from(values, (value) => {
+    const steps = Math.abs(value * STEPS)
+    if (steps === 0) return 0
+    const exponent = 31 - Math.clz32(steps)
+    return (value < 0 ? 0x8000 : 0) | ((exponent + 5) << 10) | ((steps << (10 - exponent)) & 0x3ff)
   })
 }
 

@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { Backend } from './platform.ts'
 import { chooseVulkan, type VulkanChoice } from './software_vulkan.node.ts'
 import { findSwiftShaderArchive, SWIFTSHADER_PACKAGE } from './swiftshader.node.ts'
 
@@ -15,9 +16,9 @@ export interface AdapterReport {
   missing: { what: string; mend: string }[]
 }
 
-/** Looks for Vulkan's loader and drivers, and tells which device would be used and why. */
-export async function describeAdapters(): Promise<AdapterReport> {
-  const choice = await chooseVulkan()
+/** Looks for Vulkan's loader and drivers, and tells which device the backend would use and why. */
+export async function describeAdapters(backend?: Backend): Promise<AdapterReport> {
+  const choice = await chooseVulkan(backend)
   if (process.platform !== 'linux') return { choice, drivers: [], missing: [] }
   // In a process that the fallback started, these are webdit's own and say nothing of the system.
   const { WEBDIT_SOFTWARE_VULKAN, WEBDIT_SYSTEM_DRIVERS, VK_DRIVER_FILES, VK_ICD_FILENAMES } = process.env

@@ -7,7 +7,8 @@ const FORWARDED: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
 /** What this process's program was started with: the runtime's own options, the script and the arguments. */
 export function ownArguments(): string[] {
   if (currentRuntime() === 'node') return [...process.execArgv, ...process.argv.slice(1)]
-  // Deno tells its options (-A, --config FILE …) nowhere but here; on Linux, the only system that needs a second start.
+  // Deno tells its own options (--config FILE, --no-prompt …) here alone.
+  if (process.platform !== 'linux') return ['run', '-A', ...process.argv.slice(1)]
   const [, ...args] = readFileSync('/proc/self/cmdline', 'utf8').split('\0').slice(0, -1)
   // Without a subcommand node:child_process would take them for Node's.
   return args[0] === 'run' ? args : ['run', ...args]
