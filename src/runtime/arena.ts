@@ -32,13 +32,15 @@ export class Arena {
   readonly #pending = new Map<Placement, Promise<boolean>>()
   /** Those that it could not: of no use to anybody, wherever they still turn up. */
   readonly #dead = new WeakSet<Placement>()
+  /** Free for dispatches to come, but dispatches that are not submitted yet use them: not to be destroyed. */
+  readonly #unsubmitted = new Set<Placement>()
   /** Bytes of all buffers the arena holds, used or free. */
   reserved = 0
   /** The most that `reserved` ever was. */
   peak = 0
   /** The most bytes it may hold, from --memory; Infinity where nobody said. */
   budget = Number.POSITIVE_INFINITY
-  /** What each phase of the runs so far needed at most. */
+  /** What each phase of the runs so far needed at most, in the order in which they last began. */
   readonly phases = new Map<string, PhaseMemory>()
   #phase = ''
   #used = 0
@@ -118,6 +120,9 @@ export class Arena {
 
   /** From here on, what is taken counts for this phase. */
   enter(phase: string): void {
+    const before = this.phases.get(phase) ?? { used: 0, greatest: 0 }
+    this.phases.delete(phase)
+    this.phases.set(phase, before)
     this.#phase = phase
     this.#note(0)
   }
@@ -129,18 +134,27 @@ export class Arena {
     this.phases.set(this.#phase, { used: Math.max(used, this.#used), greatest: Math.max(greatest, taken) })
   }
 
-  give(placement: Placement): void {
+  /** @param submitted whether all dispatches that use it are */
+  give(placement: Placement, submitted = true): void {
     if (this.#dead.has(placement)) return
+    if (!submitted) this.#unsubmitted.add(placement)
     this.#used -= placement.bytes
     this.#free.push(placement)
   }
 
+  /** All dispatches that placements were given to are submitted, or will never be. */
+  submitted(): void {
+    this.#unsubmitted.clear()
+  }
+
   /** Destroys what is free: between phases whose sizes differ (text encoder, transformer, autoencoder). */
   trim(): void {
-    for (const { buffer, bytes } of this.#free) {
-      buffer.destroy()
-      this.reserved -= bytes
+    const kept = this.#free.filter((placement) => this.#unsubmitted.has(placement))
+    for (const placement of this.#free) {
+      if (this.#unsubmitted.has(placement)) continue
+      placement.buffer.destroy()
+      this.reserved -= placement.bytes
     }
-    this.#free.length = 0
+    this.#free.splice(0, this.#free.length, ...kept)
   }
 }

@@ -133,8 +133,15 @@ export class Recorder {
     this.#dispatches = []
     if (dispatches.length === 0) return
     this.device.throwIfFailed()
-    const places = await this.#ready(dispatches)
-    if (this.#rehearsing) return
+    try {
+      const places = await this.#ready(dispatches)
+      if (!this.#rehearsing) await this.#submit(dispatches, places)
+    } finally {
+      this.#arena.submitted()
+    }
+  }
+
+  async #submit(dispatches: Dispatch[], places: Placement[][]): Promise<void> {
     const { profiler } = this.device
     const uniforms = await this.#uniforms(dispatches)
     if (!profiler) return this.device.checked(() => this.#encode(dispatches, places, uniforms))
@@ -235,7 +242,7 @@ export class Recorder {
         )
         for (const tensor of new Set(tensors)) {
           if (!tensor.released || lastUse.get(tensor) !== i || !tensor.placement) continue
-          this.#arena.give(tensor.placement)
+          this.#arena.give(tensor.placement, false)
           tensor.placement = undefined
         }
       })

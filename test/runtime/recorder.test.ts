@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { DitError } from '../../src/runtime/errors.ts'
-import { add, combine } from '../../src/runtime/ops/index.ts'
+import { add, combine, gather } from '../../src/runtime/ops/index.ts'
 import { Recorder } from '../../src/runtime/recorder.ts'
 import type { Tensor } from '../../src/runtime/tensor.ts'
 import { testDevice } from '../support/device.ts'
@@ -151,6 +151,29 @@ describe('running out of memory', () => {
     g.reset()
     g.device.arena.trim()
     expect(g.device.arena.reserved).toBe(0)
+  })
+
+  it('takes no buffer away from what is recorded and not submitted yet', async () => {
+    const data = random(1024)
+    const drawn = (between: () => Promise<void>) =>
+      g.scope(async () => {
+        const [x, ids] = [g.upload(data, [1, 1024]), g.upload(new Uint32Array(16), [16])]
+        const sum = await g.scope(() => add(g, add(g, x, x), x))
+        await between()
+        return g.read(gather(g, sum, ids))
+      })
+    // Enough for all but the first sum, which nobody wants any more, and which is not computed yet.
+    g.device.arena.budget = 74 * 1024
+    expect(await failure(drawn(async () => {}))).toMatchObject({ kind: 'out-of-memory' })
+    g.reset()
+    g.device.arena.trim()
+    const wide = await drawn(() => g.flush())
+    expect(
+      relativeL2(
+        wide.subarray(15 * 1024),
+        data.map((v) => 3 * v),
+      ),
+    ).toBeLessThan(1e-6)
   })
 
   it('fails in a rehearsal, before anything runs', async () => {

@@ -7,7 +7,7 @@ import { readCall, readModel } from '../generate/settings.ts'
 import { planLines } from './report.ts'
 
 /** Flags of generate that change nothing about memory, or ask for files that nobody writes. */
-const LEFT_OUT = ['seed', 'latents', 'output_directory', 'profile']
+const LEFT_OUT = ['seed', 'generator', 'latents', 'output_directory', 'profile']
 
 export const planCommand: Command = {
   name: 'plan',

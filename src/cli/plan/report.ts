@@ -45,14 +45,15 @@ function table(rows: readonly Row[]): string[] {
   })
 }
 
-function verdict({ fits, problem, fitsTiled, largest }: MemoryPlan): string[] {
+function verdict({ fits, problem, fitsTiled, largest, weights }: MemoryPlan): string[] {
   if (fits) return ['It fits.']
+  const total = Object.values(weights).reduce((sum, bytes) => sum + bytes, 0)
   const size = largest && `--height ${largest.height} --width ${largest.width} --no_use_resolution_binning`
   return [
     `It does not fit: ${problem}.`,
     ...(fitsTiled ? ['  With --enable_tiling it does.'] : []),
     size
       ? `  The largest that fits: ${size}`
-      : '  No size fits: it takes more memory, another device or a smaller model.',
+      : `  No size fits beside ${megabytes(total)} of weights: it takes more memory, another device or a smaller model.`,
   ]
 }
