@@ -74,6 +74,8 @@ describe('a command line that makes no sense', () => {
   it.each([
     [['--output_type', 'jpeg'], /--output_type is "jpeg", expected pil or latent/],
     [['--seed', '1', '--latents', 'x'], /--latents and --seed/],
+    [['--generator', 'mps'], /--generator is "mps", expected cpu or cuda/],
+    [['--eta', 'much'], /--eta is "much", expected a number/],
     [['--hieght', '80'], /did you mean --height\?/],
     [['--num_inference_steps', 'many'], /--num_inference_steps is "many", expected a whole number/],
   ])('%j', (flags, message) => expectRefusal(flags, 2, message))
@@ -97,6 +99,7 @@ describe('options out of range', () => {
     [['--num_images_per_prompt', '0'], /--num_images_per_prompt is 0/],
     [['--max_sequence_length', '0'], /--max_sequence_length is 0/],
     [['--seed', '-1'], /seed is -1/],
+    [['--eta', '2'], /eta is 2, expected a number from 0 to 1/],
     [['--height', '81'], /height is 81, .* nearest allowed are 80 and 96/],
     [['--width', '5'], /width is 5, .* nearest allowed is 16/],
     [['--negative_prompt', 'a', 'b'], /--negative_prompt has 2 texts for 1 prompts/],

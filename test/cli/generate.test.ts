@@ -62,6 +62,16 @@ describe('webdit generate', () => {
     expect([whole.text?.enable_tiling, tiled.text?.enable_tiling]).toEqual([undefined, 'true'])
   })
 
+  it("draws with torch's CUDA numbers where it is told to, says so in the file, and warns of an eta in vain", async () => {
+    const cpu = await generate('--prompt', 'cat', '--seed', '7')
+    const cuda = await generate('--prompt', 'cat', '--seed', '7', '--generator', 'cuda', '--eta', '0.5')
+    const [plain, other] = [cpu, cuda].map(({ out }) => decode(readFileSync(out[0])))
+    expect(other.data).not.toEqual(plain.data)
+    expect([plain.text?.generator, plain.text?.eta]).toEqual([undefined, undefined])
+    expect([other.text?.generator, other.text?.eta]).toEqual(['cuda', '0.5'])
+    expect(cuda.err.join('\n')).toMatch(/warning: eta is 0.5, which only DDIMScheduler takes/)
+  })
+
   it('never overwrites', async () => {
     const first = await generate('--prompt', 'cat', '--seed', '7')
     const bytes = readFileSync(first.out[0])

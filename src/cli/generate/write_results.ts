@@ -54,7 +54,10 @@ function common(output: PipelineOutput, pipe: Pipeline, { model, call, latentsFi
   const { schedulerConfig } = pipe.components
   const seed = seedOf(output)
   return {
-    ...(seed === undefined ? { latents: basename(latentsFile ?? '') } : { seed: String(seed) }),
+    ...(latentsFile !== undefined && { latents: basename(latentsFile) }),
+    ...(seed !== undefined && { seed: String(seed) }),
+    ...(call.generator === 'cuda' && { generator: 'cuda' }),
+    ...(call.eta !== undefined && { eta: String(call.eta) }),
     num_inference_steps: String(call.numInferenceSteps),
     guidance_scale: String(call.guidanceScale),
     model: basename(resolve(model)),
