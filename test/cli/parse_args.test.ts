@@ -9,6 +9,7 @@ const OPTIONS: OptionSpec[] = [
   { name: 'model', type: 'text', value: 'FOLDER', help: '' },
   { name: 'memory', type: 'bytes', help: '' },
   { name: 'json', type: 'flag', help: '' },
+  { name: 'profile', type: 'optional text', value: 'FILE', help: '' },
 ]
 const parse = (...argv: string[]) => parseArgs(argv, OPTIONS, false)
 
@@ -28,6 +29,19 @@ describe('parseArgs', () => {
   it('takes texts that are empty, have an = or begin with a dash', () => {
     expect(parse('--prompt', '', '-5 degrees', '1=1').texts('prompt')).toEqual(['', '-5 degrees', '1=1'])
     expect(parse('--prompt=--x').texts('prompt')).toEqual(['--x'])
+  })
+
+  it('takes a flag alone that may have a value', () => {
+    for (const [argv, file] of [
+      [['--profile', '--json'], undefined],
+      [['--json', '--profile'], undefined],
+      [['--profile', 'a.json', '--json'], 'a.json'],
+      [['--profile=a.json', '--json'], 'a.json'],
+    ] as const) {
+      const args = parse(...argv)
+      expect([args.has('profile'), args.text('profile'), args.has('json')]).toEqual([true, file, true])
+    }
+    expect(parse('--json').has('profile')).toBe(false)
   })
 
   it('lets the last of a flag with one value count', () => {

@@ -121,18 +121,17 @@ export class Profiler {
 
   /** Counts what was just submitted, once it has run. */
   async submitted(dispatches: readonly Dispatch[], timestamps: Timestamps | undefined): Promise<void> {
-    const submitted = this.#now()
     const phase = this.#open.at(-1)
     const times = await timestamps?.read()
     dispatches.forEach(({ kernel, outputs }, i) => {
       const sums = sumsOf(this.#kernels, kernel.name)
       sums.calls++
-      if (!times) return
+      if (!timestamps || !times) return
       this.#origin ??= times[0]
       const start = Number(times[2 * i] - this.#origin) / 1e6
       // A clock that was reset must not take away from the sum.
       const ms = Math.max(0, Number(times[2 * i + 1] - times[2 * i]) / 1e6)
-      if (i === 0) this.#offset = Math.max(this.#offset, submitted - start)
+      if (i === 0) this.#offset = Math.max(this.#offset, timestamps.submittedAt - this.#began - start)
       this.#lastEnd = Math.max(this.#lastEnd, start + ms)
       sums.ms += ms
       if (phase) sumsOf(this.#phases, phase.name).kernelMs += ms

@@ -10,6 +10,8 @@ export class Timestamps {
   readonly #count: number
   readonly #sets: GPUQuerySet[] = []
   readonly #resolved: GPUBuffer
+  /** When the submit was ready, on the host's clock: none of its passes began before. */
+  submittedAt = 0
 
   constructor(device: Device, passes: number) {
     this.#device = device
@@ -28,11 +30,12 @@ export class Timestamps {
     return { timestampWrites: { querySet, beginningOfPassWriteIndex: at, endOfPassWriteIndex: at + 1 } }
   }
 
-  /** Behind the last pass. */
+  /** Behind the last pass, right before the submit. */
   resolve(encoder: GPUCommandEncoder): void {
     this.#sets.forEach((set, i) => {
       encoder.resolveQuerySet(set, 0, set.count, this.#resolved, i * SET_SIZE * BYTES)
     })
+    this.submittedAt = performance.now()
   }
 
   /** Start and end of each pass, ns on the device's clock. Waits until the submit has run. */
