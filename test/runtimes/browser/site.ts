@@ -19,11 +19,11 @@ export async function buildSite(config: UserConfig): Promise<Site> {
   const outDir = mkdtempSync(join(tmpdir(), 'webdit-site-'))
   const warnings: string[] = []
   const logger = createLogger('silent')
-  logger.warn = (message) => warnings.push(message)
+  logger.warn = (message) => void warnings.push(message)
   logger.warnOnce = logger.warn
   logger.error = logger.warn
   const quiet = { configFile: false, customLogger: logger, build: { outDir, emptyOutDir: true } } as const
-  await build(mergeConfig(config, quiet))
+  await asFromShell(() => build(mergeConfig(config, quiet)))
   const servers: { close(): Promise<void> }[] = []
   const serve = async (served: UserConfig) => {
     const server = await preview(mergeConfig(served, { ...quiet, preview: { port: 0, host: '127.0.0.1' } }))
@@ -38,5 +38,16 @@ export async function buildSite(config: UserConfig): Promise<Site> {
       await Promise.all(servers.map((server) => server.close()))
       rmSync(outDir, { recursive: true, force: true })
     },
+  }
+}
+
+/** Vite builds otherwise, and keeps warnings to itself, where NODE_ENV is 'test'. */
+async function asFromShell(body: () => Promise<unknown>): Promise<void> {
+  const { NODE_ENV } = process.env
+  process.env.NODE_ENV = 'production'
+  try {
+    await body()
+  } finally {
+    process.env.NODE_ENV = NODE_ENV
   }
 }
