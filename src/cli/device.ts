@@ -22,7 +22,8 @@ export async function openDevice(
   // Dawn would say the same by itself, in many lines.
   if (vulkan?.kind === 'none') throw new DitError('no-adapter', vulkan.why, LINUX_HINT)
   if (vulkan?.kind === 'lavapipe' || vulkan?.kind === 'swiftshader') io.note(vulkan.why)
-  const platform = await openPlatform({ adapter: choice.adapter, backend: choice.backend ?? vulkan?.backend })
+  const { adapter, backend = adapter ? undefined : vulkan?.backend } = choice
+  const platform = await openPlatform({ adapter, backend })
   try {
     const memory = choice.memory ?? (await defaultMemory(platform))
     const device = await Device.open(platform, { memory, tier: choice.tier })

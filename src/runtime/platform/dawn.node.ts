@@ -1,4 +1,5 @@
 import { DitError } from '../errors.ts'
+import { ADAPTER_HINT } from './hints.ts'
 import { currentRuntime, type GpuPlatform, type PlatformOptions } from './platform.ts'
 import { SWIFTSHADER_PACKAGE } from './swiftshader.node.ts'
 
@@ -57,9 +58,6 @@ const rest = (): Promise<void> =>
     Atomics.wait(never, 0, 0, REST)
     setImmediate(resolve)
   })
-
-/** What helps where a name was asked for that no adapter has. */
-const ADAPTER_HINT = "give a part of an adapter's name, or none for the best; `webdit doctor` lists them"
 
 /** What mends a Linux machine that has no adapter. */
 export const LINUX_HINT =

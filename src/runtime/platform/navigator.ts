@@ -1,4 +1,5 @@
 import { DitError } from '../errors.ts'
+import { ADAPTER_HINT } from './hints.ts'
 import type { GpuPlatform, GpuRuntime, PlatformOptions } from './platform.ts'
 
 const HINTS: Partial<Record<GpuRuntime, string>> = {
@@ -11,6 +12,6 @@ const HINTS: Partial<Record<GpuRuntime, string>> = {
 export function openNavigator(runtime: GpuRuntime, { adapter }: PlatformOptions = {}): GpuPlatform {
   const gpu = (globalThis.navigator as Navigator | undefined)?.gpu
   if (!gpu) throw new DitError('no-adapter', `this ${runtime} has no navigator.gpu`, HINTS[runtime])
-  const hint = HINTS[runtime] ?? 'update the graphics driver'
+  const hint = adapter ? ADAPTER_HINT : (HINTS[runtime] ?? 'update the graphics driver')
   return { runtime, backend: 'navigator.gpu', gpu, adapter, hint, close() {} }
 }

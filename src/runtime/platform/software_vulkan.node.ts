@@ -4,7 +4,7 @@ import { type AdapterTraits, adapterMerit, isSoftware, isSwiftShader } from '../
 import { type Backend, backendsOf, currentRuntime } from './platform.ts'
 import { reexec } from './reexec.node.ts'
 import { extractSwiftShader, findSwiftShaderArchive, SWIFTSHADER_PACKAGE } from './swiftshader.node.ts'
-import { probeVulkan, type VulkanProbe } from './vulkan_probe.node.ts'
+import { plainVulkan, probeVulkan, type VulkanProbe } from './vulkan_probe.node.ts'
 
 /** Which Vulkan this process should run on. */
 export interface VulkanChoice {
@@ -79,7 +79,6 @@ function swiftShaderEnvironment(dir: string, note: string): Record<string, strin
 export async function ensureVulkan(backend?: Backend): Promise<VulkanChoice> {
   const choice = await chooseVulkan(backend)
   if (choice.env) return reexec(choice.env)
-  // Mesa's layer looks for a Wayland display, and prints complaints where there is no session; an absolute path is quiet.
-  if (process.platform === 'linux' && !process.env.XDG_RUNTIME_DIR) process.env.WAYLAND_DISPLAY ??= '/dev/null'
+  if (process.platform === 'linux') Object.assign(process.env, plainVulkan())
   return choice
 }

@@ -31,7 +31,7 @@ export async function probeVulkan(backend: Backend, env: NodeJS.ProcessEnv = pro
   const script = `${backend === 'dawn' ? openingDawn() : OPENING_NAVIGATOR}; (${askForAdapter})(api)`
   const evaluate = currentRuntime() === 'deno' ? ['eval', script] : ['--input-type=module', '-e', script]
   const child = spawn(process.execPath, evaluate, {
-    env: { ...env, NODE_OPTIONS: '', NO_COLOR: '1' },
+    env: { ...env, ...plainVulkan(env), NODE_OPTIONS: '', NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: PROBE_TIMEOUT_MS,
     killSignal: 'SIGKILL',
@@ -54,6 +54,16 @@ export async function probeVulkan(backend: Backend, env: NodeJS.ProcessEnv = pro
   const none = ended === 'exit code 0' ? 'Vulkan reports no device' : ended
   const reason = complaint ? complaint[1].trim() : none
   return { backend, reason: reason.replace(/^.*: (\S+): cannot open shared object file.*$/, '$1 is not installed') }
+}
+
+/** Environment on Linux that leaves a program with Vulkan alone, and lets it be quiet about it. */
+export function plainVulkan(env = process.env): Record<string, string> {
+  return {
+    // wgpu in Deno would try OpenGL next, as slow as a software Vulkan and without f16.
+    DENO_WEBGPU_BACKEND: env.DENO_WEBGPU_BACKEND ?? 'vulkan',
+    // Mesa looks for a Wayland display, and complains where there is no session; of an absolute path it says nothing.
+    ...(env.XDG_RUNTIME_DIR ? {} : { WAYLAND_DISPLAY: env.WAYLAND_DISPLAY ?? '/dev/null' }),
+  }
 }
 
 const OPENING_NAVIGATOR = 'const api = { gpu: navigator.gpu, globals: globalThis }'

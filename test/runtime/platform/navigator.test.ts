@@ -78,6 +78,7 @@ describe('openPlatform in Deno', () => {
     await expect(requestAdapter(platform)).rejects.toMatchObject({
       kind: 'no-adapter',
       message: "no WebGPU adapter through navigator.gpu: none is named 'no such card' but Some Card",
+      hint: expect.stringContaining('webdit doctor'),
     })
     await expect(openPlatform({ adapter: 'no such card' })).rejects.toMatchObject({
       kind: 'no-adapter',
