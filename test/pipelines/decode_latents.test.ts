@@ -18,26 +18,17 @@ beforeAll(async () => {
 })
 afterEach(() => {
   g.reset()
+  g.device.arena.budget = Number.POSITIVE_INFINITY
   g.device.arena.trim()
 })
 
 /** The most that the arena holds while `body` is rehearsed: all of its buffers are made, nothing runs. */
 async function peak(body: () => Promise<unknown>): Promise<number> {
   const { arena } = g.device
-  const take = arena.take.bind(arena)
-  let most = 0
-  arena.take = (...args) => {
-    const placement = take(...args)
-    most = Math.max(most, arena.reserved)
-    return placement
-  }
-  try {
-    await g.rehearse(body)
-  } finally {
-    Reflect.deleteProperty(arena, 'take')
-    arena.trim()
-  }
-  return most
+  arena.trim()
+  arena.peak = arena.reserved
+  await g.rehearse(body)
+  return arena.peak
 }
 
 describe('tiling', () => {
@@ -70,6 +61,13 @@ describe('tiling', () => {
     const pictures = (512 * 512 + 2 * 6 * 128 * 128) * 3 * 4
     expect(tiled).toBeLessThan(tile + pictures)
     expect(tiled).toBeLessThan(whole / 5)
+
+    g.device.arena.trim()
+    g.device.arena.budget = tiled
+    await g.rehearse(() => decodeLatents(g, emoji, latents(64), true))
+    await expect(g.rehearse(() => decodeLatents(g, emoji, latents(64)))).rejects.toMatchObject({
+      kind: 'out-of-memory',
+    })
   })
 
   it('allows pictures whose whole no buffer holds', () => {
