@@ -52,7 +52,8 @@ export async function decodePictures(
     const decoded = await decodeOne(g, vae, () => g.upload(latents, [1, ...one], 'latents'), tiling)
     const [, channels, rows, columns] = decoded.shape
     const values = await g.read(decoded)
-    if (!values.every(Number.isFinite)) throw notANumber('the autoencoder made pixels that are not-a-number of the latents')
+    if (!values.every(Number.isFinite))
+      throw notANumber('the autoencoder made pixels that are not-a-number of the latents')
     const chw = resizeAndCrop(values, [channels, rows, columns], height, width)
     g.release(decoded)
     images.push(DitImage.fromFloat(chw as Float32Array<ArrayBuffer>, height, width))
