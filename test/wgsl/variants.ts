@@ -4,6 +4,7 @@ import type { Activation } from '../../src/wgsl/activations.ts'
 import { attention, attentionName } from '../../src/wgsl/attention.ts'
 import { attentionQuads } from '../../src/wgsl/attention_quads.ts'
 import * as blend from '../../src/wgsl/blend.ts'
+import { clamp } from '../../src/wgsl/clamp.ts'
 import { convert, convertName } from '../../src/wgsl/convert.ts'
 import * as elementwise from '../../src/wgsl/elementwise.ts'
 import { groupApply, groupApplyName, groupStatistics } from '../../src/wgsl/group_norm.ts'
@@ -113,7 +114,7 @@ function others(stored: Stored): Variant[] {
     for (const silu of [true, false]) all.push([groupApplyName(silu, stored, w), groupApply(silu, stored, w)])
     for (let inputs = 1; inputs <= 5; inputs++) all.push([`combine ${inputs}`, elementwise.combine(inputs, w)])
     for (const name of ['silu', 'relu', 'gelu_tanh'] as const) all.push([name, elementwise.activate(name, w)])
-    all.push(['guide', elementwise.guide(w)])
+    all.push(['guide', elementwise.guide(w)], ['clamp', clamp(w)])
     const { gather, ...moves } = { ...layout, ...blend }
     for (const [name, text] of Object.entries(moves)) all.push([name, text(w)])
     all.push(['gather', gather(stored, w)])
