@@ -127,6 +127,19 @@ describe.runIf(refuses)('an allocation that fails', () => {
   })
 })
 
+it('fails a mapped buffer that the host has no memory for', async () => {
+  const request = device.buffer({
+    size: 2 ** 50,
+    usage: GPUBufferUsage.COPY_SRC,
+    mappedAtCreation: true,
+    label: 'a test',
+  })
+  expect(await failure(request)).toMatchObject({
+    kind: 'out-of-memory',
+    message: 'the device has no room for 1048576.0 GiB of a test',
+  })
+})
+
 it('reports an uncaught failure to what runs at the time, and to nothing that begins after it', async () => {
   const error = new (class GPUOutOfMemoryError {
     message = 'no memory for this'

@@ -5,9 +5,6 @@ import { type GpuPlatform, openPlatform } from '../../src/runtime/platform/platf
 /** A failure ends a run in less than this, in ms, on slow machines too; what hangs takes longer. */
 const SECONDS = 20_000
 
-/** Bytes that no host has. */
-const UNMAPPABLE = 2 ** 50
-
 /**
  * Makes the n-th buffer from now on (from 1) too large for the device's memory: a real failure, which WebGPU reports
  * in its own way. Where the request is one that the device could serve, nothing fails.
@@ -24,11 +21,10 @@ export function failAllocation(device: Device, n: number): { count: number; rest
   gpu.createBuffer = (descriptor) => {
     injected.count++
     if (injected.count !== n) return create.call(gpu, descriptor)
-    // A mapped one needs memory of the host, and one of the device's greatest would get that.
-    return create.call(gpu, {
-      ...descriptor,
-      size: descriptor.mappedAtCreation ? UNMAPPABLE : gpu.limits.maxBufferSize,
-    })
+    // A mapped one needs memory of the host, which a request of that size would get: this is what Dawn throws without.
+    if (descriptor.mappedAtCreation)
+      throw new RangeError('createBuffer failed to allocate a buffer mapped at creation.')
+    return create.call(gpu, { ...descriptor, size: gpu.limits.maxBufferSize })
   }
   return injected
 }
