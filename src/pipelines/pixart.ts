@@ -158,6 +158,9 @@ class PixArtRun {
       signal,
       onStep: (step, timestep, state) => this.#onStep(step, timestep, state),
     })
+    if (this.#options.seed !== undefined && noise.seed === undefined) {
+      this.#warnings.push('the seed changes nothing: latents are given, and the scheduler draws no noise in its steps')
+    }
     const data = await g.read(latents)
     if (!data.every(Number.isFinite)) {
       throw notANumber('the latents came out as not-a-number')

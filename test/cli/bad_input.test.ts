@@ -73,7 +73,6 @@ function latentsFile(shape: number[], fill: number): string {
 describe('a command line that makes no sense', () => {
   it.each([
     [['--output_type', 'jpeg'], /--output_type is "jpeg", expected pil or latent/],
-    [['--seed', '1', '--latents', 'x'], /--latents and --seed/],
     [['--generator', 'mps'], /--generator is "mps", expected cpu or cuda/],
     [['--eta', 'much'], /--eta is "much", expected a number/],
     [['--hieght', '80'], /did you mean --height\?/],

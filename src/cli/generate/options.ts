@@ -64,7 +64,7 @@ export const GENERATE_OPTIONS: readonly OptionSpec[] = [
     name: 'latents',
     type: 'text',
     value: 'FILE',
-    help: 'Start from this noise instead of a seed: a .safetensors with a tensor latents [pictures, channels, height, width].',
+    help: 'Start from this noise; a seed is then for the steps of schedulers that draw noise: a .safetensors with a tensor latents [pictures, channels, height, width].',
   },
   {
     name: 'no_use_resolution_binning',

@@ -25,9 +25,6 @@ export function readSettings(args: ParsedArgs): Settings {
     throw new UsageError('a prompt is needed: what to draw', 'For example: webdit generate --prompt "red apple"')
   }
   const latentsFile = args.text('latents')
-  if (latentsFile !== undefined && args.has('seed')) {
-    throw new UsageError('--latents and --seed both say what noise to start from', 'Give one of them.')
-  }
   const generator = args.text('generator') ?? 'cpu'
   if (generator !== 'cpu' && generator !== 'cuda') {
     throw new UsageError(`--generator is ${quote(generator)}, expected cpu or cuda`)
@@ -40,7 +37,7 @@ export function readSettings(args: ParsedArgs): Settings {
     outputType: call.outputType,
     latentsFile,
     variant: args.text('variant'),
-    call: { ...call, seed: args.number('seed'), generator, eta: args.number('eta') },
+    call: { ...call, seed: args.number('seed'), generator },
   }
 }
 
@@ -67,6 +64,7 @@ export function readCall(args: ParsedArgs) {
     numInferenceSteps: args.number('num_inference_steps') ?? DEFAULTS.numInferenceSteps,
     guidanceScale: args.number('guidance_scale') ?? DEFAULTS.guidanceScale,
     negativePrompt: negatives.length > 0 ? negatives : undefined,
+    eta: args.number('eta'),
     numImagesPerPrompt: args.number('num_images_per_prompt'),
     maxSequenceLength: args.number('max_sequence_length'),
     outputType,
