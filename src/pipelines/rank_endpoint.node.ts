@@ -14,7 +14,9 @@ export function parentEndpoint(): Endpoint {
 export function startThread(url = new URL('./rank.ts', import.meta.url)): Thread {
   const worker = new Worker(url)
   const failed = new Promise<never>((_, reject) => {
-    worker.on('error', reject)
+    worker.on('error', (cause: Error) => {
+      reject(new DitError('device-lost', `the rank's worker failed: ${cause.message}`, undefined, { cause }))
+    })
     worker.on('exit', (code) => reject(new DitError('device-lost', `the rank's worker ended with code ${code}`)))
   })
   return { endpoint: nodeEndpoint(worker), failed, terminate: () => void worker.terminate() }
