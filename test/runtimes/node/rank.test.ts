@@ -61,6 +61,40 @@ describe('a rank in a worker thread', () => {
     await expect(run).rejects.toMatchObject({ kind: 'aborted' })
   })
 
+  it("ends a run with what its caller's onStep throws, and goes on", async () => {
+    const run = rank.run('a cat', {
+      ...small,
+      numInferenceSteps: 1,
+      outputType: 'latent',
+      onStep: () => {
+        throw new RangeError('mine')
+      },
+    })
+    await expect(run).rejects.toThrow('mine')
+    const { latents } = await rank.run('a cat', { ...small, numInferenceSteps: 1, outputType: 'latent' })
+    expect(latents.shape).toEqual([1, 4, 10, 10])
+  })
+
+  it('tells how far it has loaded, all of it before it is there', async () => {
+    const loaded = new Map<string, number>()
+    const onProgress = (component: string, bytes: number, total: number) => loaded.set(component, bytes / total)
+    const other = await startRank(model, { worker, onProgress })
+    expect([...loaded]).toEqual([
+      ['text_encoder', 1],
+      ['transformer', 1],
+      ['vae', 1],
+    ])
+    await other.close()
+  })
+
+  it('stops loading when told to', async () => {
+    const stop = new AbortController()
+    const loading = startRank(model, { worker, signal: stop.signal, onProgress: () => stop.abort() })
+    await expect(loading).rejects.toMatchObject({ kind: 'aborted' })
+    const late = startRank(model, { worker, signal: stop.signal })
+    await expect(late).rejects.toMatchObject({ kind: 'aborted' })
+  })
+
   it('says what is wrong with a folder', async () => {
     const missing = startRank(fileURLToPath(new URL('./', import.meta.url)), { worker })
     await expect(missing).rejects.toMatchObject({
