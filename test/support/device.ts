@@ -5,9 +5,9 @@ import type { Tensor } from '../../src/runtime/tensor.ts'
 
 let opened: Promise<Device> | undefined
 
-/** The real device, one a test file: validation errors are thrown where they happen, outputs start as NaN. */
+/** The real device, one a test file, in the tier that the oracle computed in: validation errors are thrown where they happen, outputs start as NaN. */
 export const testDevice = (): Promise<Device> => {
-  opened ??= openPlatform().then((platform) => Device.open(platform, { checked: true, poison: true }))
+  opened ??= openPlatform().then((platform) => Device.open(platform, { tier: 'f32', checked: true, poison: true }))
   return opened
 }
 
