@@ -4,12 +4,14 @@ export {
   type Pipeline,
 } from './pipelines/diffusion_pipeline.ts'
 export { DitImage } from './pipelines/image/image.ts'
+export { type MemoryPlan, type PlanOptions, planMemory } from './pipelines/memory_plan/plan.ts'
 export type { PipelineOptions, PipelineOutput, StepInfo } from './pipelines/options.ts'
 export type { PixArtOptions } from './pipelines/pixart.ts'
 export type { RankImage, RankOutput, RankStep } from './pipelines/rank.ts'
 export { type Rank, type RankOptions, startRank } from './pipelines/start_rank.ts'
 export { Device, type DeviceOptions } from './runtime/device.ts'
 export { DitError, type DitErrorKind } from './runtime/errors.ts'
+export { type DeviceTraits, traitsOf } from './runtime/paper_device.ts'
 export { type GpuPlatform, openPlatform, type PlatformOptions } from './runtime/platform/platform.ts'
 export {
   chromeTrace,

@@ -15,7 +15,7 @@ export interface HostMemory {
 /** Node 20 with Dawn and a driver, after a run: measured 190 MiB with SwiftShader. Browsers count theirs otherwise. */
 const RUNTIME = 256 * 2 ** 20
 
-/** Chunks that loading holds mapped: one is filled while the device still reads the one before. */
+/** Chunks that loading holds: as read from the file, and mapped for the device. */
 const CHUNKS = 2
 /** An upload is a host array, its copy for the queue, and the driver's. */
 const COPIES_OF_UPLOADS = 3

@@ -9,7 +9,7 @@ import type { PixArtOptions } from '../pixart.ts'
 import { largestSize, type Size } from './largest_size.ts'
 import { longestTexts } from './longest_texts.ts'
 import { paperSource } from './paper_source.ts'
-import { type MeasuredRun, type PaperRun, runOnPaper } from './run_on_paper.ts'
+import { type DrawOnPaper, loadOnPaper, type MeasuredRun } from './run_on_paper.ts'
 
 export interface PlanOptions extends Pick<DeviceOptions, 'memory' | 'tier'> {
   /** The device to plan for: see traitsOf. Default: a GPU with f16 and buffers up to 2 GiB. */
@@ -69,15 +69,9 @@ export async function planMemory(
   try {
     const { className, networks } = await pipelineClass(opened)
     const source = await paperSource(opened, networks)
-    const run: PaperRun = {
-      source,
-      traits,
-      device: { memory, tier },
-      variant,
-      tokenizer: prompt === undefined ? await longestTexts(source) : undefined,
-      prompt: prompt ?? 'a picture',
-      call,
-    }
+    const tokenizer = prompt === undefined ? await longestTexts(source) : undefined
+    const loading = { source, traits, device: { memory, tier }, variant, tokenizer, signal: call.signal }
+    const texts = prompt ?? 'a picture'
     const { maxBufferSize = BINDING, maxStorageBufferBindingSize = BINDING } = traits.limits
     const common = {
       pipeline: className,
@@ -85,11 +79,19 @@ export async function planMemory(
       bufferLimit: Math.min(maxBufferSize, maxStorageBufferBindingSize),
       withoutWeights: source.withoutWeights,
     }
-    const outcome = await attempt(run)
+    let draw: DrawOnPaper | undefined
+    const outcome = await attempt(async () => {
+      draw = await loadOnPaper(loading)
+      return draw(texts, call)
+    })
     if (typeof outcome !== 'string') return { ...outcome, ...common, fits: true }
-    const measured = await runOnPaper({ ...run, traits: { ...traits, limits: GENEROUS }, device: { tier } })
-    const fits = async (change: PixArtOptions) =>
-      typeof (await attempt({ ...run, call: { ...call, ...change } })) !== 'string'
+    const drawAnyway = await loadOnPaper({ ...loading, traits: { ...traits, limits: GENEROUS }, device: { tier } })
+    const measured = await drawAnyway(texts, call)
+    const fits = async (change: PixArtOptions): Promise<boolean> => {
+      if (!draw) return false
+      const changed = { ...call, ...change }
+      return typeof (await attempt(() => draw!(texts, changed))) !== 'string'
+    }
     const fitsTiled = !call.enableTiling && (await fits({ enableTiling: true }))
     const largest = await largestSize(measured, (size) => fits({ ...size, useResolutionBinning: false }))
     return { ...measured, ...common, fits: false, problem: outcome, fitsTiled, largest }
@@ -98,10 +100,10 @@ export async function planMemory(
   }
 }
 
-/** What the run needs, or why the device could not hold it. */
-async function attempt(run: PaperRun): Promise<MeasuredRun | string> {
+/** What `drawing` needs, or why the device could not hold it. */
+async function attempt(drawing: () => Promise<MeasuredRun>): Promise<MeasuredRun | string> {
   try {
-    return await runOnPaper(run)
+    return await drawing()
   } catch (error) {
     if (error instanceof DitError && error.kind === 'out-of-memory') return error.message
     throw error

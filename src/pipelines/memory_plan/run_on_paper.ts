@@ -1,22 +1,29 @@
 import type { PhaseMemory } from '../../runtime/arena.ts'
+import type { BufferLedger } from '../../runtime/buffer_ledger.ts'
 import { Device, type DeviceOptions } from '../../runtime/device.ts'
 import { type DeviceTraits, paperPlatform } from '../../runtime/paper_device.ts'
 import type { Source } from '../../runtime/weights/source.ts'
-import { DiffusionPipeline } from '../diffusion_pipeline.ts'
+import { DiffusionPipeline, type Pipeline } from '../diffusion_pipeline.ts'
+import type { PipelineOutput } from '../options.ts'
 import type { PixArtOptions } from '../pixart.ts'
 import type { PromptTokenizer } from '../text.ts'
 import { type HostMemory, hostBytes } from './host_memory.ts'
 
-export interface PaperRun {
+export interface PaperLoading {
   /** A source that gives no weights: see paperSource. */
   readonly source: Source
   readonly traits: DeviceTraits
   readonly device: Pick<DeviceOptions, 'memory' | 'tier'>
   readonly variant?: string
   readonly tokenizer?: PromptTokenizer
-  readonly prompt: string | string[]
-  readonly call: PixArtOptions
+  readonly signal?: AbortSignal
 }
+
+/**
+ * Draws on paper, as in a process that has drawn nothing before.
+ * @throws DitError 'out-of-memory' where the device could not; and whatever the real run would refuse
+ */
+export type DrawOnPaper = (prompt: string | string[], call: PixArtOptions) => Promise<MeasuredRun>
 
 /** What a run needed; bytes throughout. */
 export interface MeasuredRun {
@@ -41,44 +48,50 @@ export interface MeasuredRun {
 const DISTINCT_STEPS = 6
 
 /**
- * Loads and draws on a device on paper: the whole of the real thing, so that what it measures is what the real thing needs.
- * @throws DitError 'out-of-memory' where such a device could not; and whatever the real run would refuse
+ * Loads on a device on paper, to draw there: the whole of the real thing, so that what it measures is what that needs.
+ * @throws DitError 'out-of-memory' where such a device could not hold the weights; and as loading does
  */
-export async function runOnPaper(run: PaperRun): Promise<MeasuredRun> {
-  const platform = paperPlatform(run.traits)
-  const device = await Device.open(platform, run.device)
-  const loaded = new Map<string, number>()
-  const pipe = await DiffusionPipeline.fromPretrained(run.source, {
+export async function loadOnPaper({ traits, device: options, source, ...rest }: PaperLoading): Promise<DrawOnPaper> {
+  const platform = paperPlatform(traits)
+  const device = await Device.open(platform, options)
+  const weights: Record<string, number> = {}
+  let before = 0
+  const pipe = await DiffusionPipeline.fromPretrained(source, {
     device,
-    variant: run.variant,
-    tokenizer: run.tokenizer,
-    signal: run.call.signal,
-    onProgress: (component) => loaded.set(component, device.weightBytes),
+    ...rest,
+    onProgress(component, loaded, total) {
+      if (loaded !== total) return
+      weights[component] = device.weightBytes - before
+      before = device.weightBytes
+    },
   })
-  const { numInferenceSteps = DISTINCT_STEPS } = run.call
-  const output = await pipe(run.prompt, {
-    ...run.call,
-    numInferenceSteps: Math.min(numInferenceSteps, DISTINCT_STEPS),
-    seed: 0,
-  })
-  const { scale } = pipe.components.vae.config
+  return async (prompt, call) => {
+    // What drawings before this one left would be reused.
+    device.arena.trim()
+    const { numInferenceSteps = DISTINCT_STEPS } = call
+    const steps = Math.min(numInferenceSteps, DISTINCT_STEPS)
+    const output = await pipe(prompt, { ...call, numInferenceSteps: steps, seed: 0 })
+    return measure(pipe, platform.ledger, weights, output)
+  }
+}
+
+function measure(
+  { components: { vae }, device }: Pipeline,
+  ledger: BufferLedger,
+  weights: MeasuredRun['weights'],
+  output: PipelineOutput,
+): MeasuredRun {
+  const { scale } = vae.config
   const [pictures, , rows, columns] = output.latents.shape
   const [height, width] = [rows * scale, columns * scale]
-  let before = 0
   return {
     tier: device.tier,
-    weights: Object.fromEntries(
-      [...loaded].map(([component, after]) => {
-        const bytes = after - before
-        before = after
-        return [component, bytes]
-      }),
-    ),
-    phases: Object.fromEntries([...device.arena.phases].filter(([phase]) => phase !== '')),
+    weights,
+    phases: Object.fromEntries(device.arena.phases),
     weightsAndActivations: device.weightBytes + device.arena.peak,
-    device: platform.ledger.peak,
-    greatestBuffer: platform.ledger.greatest,
-    host: hostBytes(platform.ledger, output, { height, width }),
+    device: ledger.peak,
+    greatestBuffer: ledger.greatest,
+    host: hostBytes(ledger, output, { height, width }),
     pictures,
     height,
     width,
