@@ -41,8 +41,11 @@ type OnProgress = NonNullable<FromPretrainedOptions['onProgress']>
 type OnStep = (step: RankStep) => void
 
 /** Calls under way, by the number that their caller gave them: whom `abort` means. */
-const calls = new Map<number, AbortController>()
+const calls = new Map<number, { readonly stop: AbortController; readonly ended: Promise<void> }>()
 let pipeline: Pipeline | undefined
+
+/** Time for a destroyed device's promises to settle, in ms: Dawn ends the whole process where a thread ends before them. */
+const LAST_PROMISES = 50
 
 /** What a worker answers to. A rank has one device and one pipeline. */
 const rank = {
@@ -85,12 +88,16 @@ const rank = {
 
   /** Stops that call, if it is under way. */
   abort(call: number): void {
-    calls.get(call)?.abort()
+    calls.get(call)?.stop.abort()
   },
 
-  close(): void {
+  /** Frees the device, when what is under way has stopped. Then the thread can end. */
+  async close(): Promise<void> {
+    for (const { stop } of calls.values()) stop.abort()
+    await Promise.all([...calls.values()].map(({ ended }) => ended))
     pipeline?.dispose()
     pipeline = undefined
+    await new Promise((resolve) => setTimeout(resolve, LAST_PROMISES))
   },
 }
 
@@ -123,7 +130,11 @@ async function outcome<T>(
   body: (signal: AbortSignal, told: (arrival: unknown) => void) => Promise<T>,
 ): Promise<Outcome<T>> {
   const stop = new AbortController()
-  calls.set(call, stop)
+  let end = () => {}
+  const ended = new Promise<void>((resolve) => {
+    end = resolve
+  })
+  calls.set(call, { stop, ended })
   let arrivals: Promise<unknown> = Promise.resolve()
   const told = (arrival: unknown) => {
     arrivals = Promise.all([arrivals, arrival])
@@ -138,6 +149,7 @@ async function outcome<T>(
     return { failure: { kind: error.kind, message: error.message, hint: error.hint } }
   } finally {
     calls.delete(call)
+    end()
   }
 }
 

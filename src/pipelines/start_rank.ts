@@ -60,6 +60,12 @@ export async function startRank(model: string, options: RankOptions = {}): Promi
     }
   }
 
+  /** The worker ends when its device's work has, or is at its end already. */
+  async function close(): Promise<void> {
+    await Promise.race([api.close(), thread.failed]).catch(() => {})
+    thread.terminate()
+  }
+
   try {
     // A relative address is meant from the page, not from the worker's script.
     const address = webAddress(model) ?? model
@@ -68,13 +74,10 @@ export async function startRank(model: string, options: RankOptions = {}): Promi
       deviceName,
       run: (prompt, { onStep, signal: stop, ...plain } = {}) =>
         answer(stop, (call) => api.run(call, prompt, plain, onStep && proxy(onStep)) as Promise<Outcome<RankOutput>>),
-      close: async () => {
-        await Promise.race([api.close(), thread.failed]).catch(() => {})
-        thread.terminate()
-      },
+      close,
     }
   } catch (error) {
-    thread.terminate()
+    await close()
     throw error
   }
 }

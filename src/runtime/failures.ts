@@ -56,17 +56,27 @@ export class Failures {
     }
   }
 
-  /** `work`, or the loss of the device where that comes first: not every runtime ends promises of a lost device. */
+  /**
+   * `work`, or the loss of the device: not every runtime ends promises of a lost device, so that they get a moment to
+   * end by themselves and no more. (Dawn ends the process where a worker ends before its promises.)
+   */
   unlessLost<T>(work: Promise<T>): Promise<T> {
-    if (this.#lost) {
-      work.catch(() => {})
-      return Promise.reject(this.#lost)
-    }
     return new Promise((resolve, reject) => {
-      this.#waiting.add(reject)
-      work
-        .then(resolve, async (cause) => reject(await this.#explained(cause)))
-        .finally(() => this.#waiting.delete(reject))
+      const end = (lost: DitError) => void setTimeout(() => reject(lost), NEWS.late)
+      if (this.#lost) end(this.#lost)
+      else this.#waiting.add(end)
+      const settle = (act: () => void) => {
+        this.#waiting.delete(end)
+        if (this.#lost) reject(this.#lost)
+        else act()
+      }
+      work.then(
+        (value) => settle(() => resolve(value)),
+        async (cause) => {
+          const error = await this.#explained(cause)
+          settle(() => reject(error))
+        },
+      )
     })
   }
 

@@ -5,9 +5,8 @@ export type Outcome =
   | { readonly answer: string }
   | { readonly error: { readonly kind: DitErrorKind; readonly message: string } }
 
-/** What damaged files may be refused with. 'validation' is a fault of webdit's own, but for what its message says. */
+/** What damaged files may be refused with. */
 const KINDS: readonly DitErrorKind[] = ['bad-argument', 'not-found', 'corrupt', 'unsupported', 'out-of-memory']
-const NOT_A_NUMBER = /not-a-number/
 
 /** Longer than this is no message for a person. */
 const MOST_CHARACTERS = 2000
@@ -30,7 +29,7 @@ function faultOf(error: unknown, names: readonly string[]): string | undefined {
   if (!(error instanceof DitError)) return `not a DitError: ${error instanceof Error ? error.stack : String(error)}`
   const { kind, message, hint } = error
   const shown = `${kind}: ${message.slice(0, 300)}`
-  if (!KINDS.includes(kind) && !NOT_A_NUMBER.test(message)) return `an unexpected kind of error: ${shown}`
+  if (!KINDS.includes(kind)) return `an unexpected kind of error: ${shown}`
   if (message.length > MOST_CHARACTERS) return `a message of ${message.length} characters: ${shown}`
   if (/\bundefined\b|\[object |\n\s*at /.test(message)) return `a message for programmers: ${shown}`
   if (hint === '') return `an empty hint: ${shown}`
