@@ -14,7 +14,7 @@ const PICTURE = ['--model', path('../../../models/emoji-pixart'), '--prompt', 'r
 
 /** Runs the program: what it prints, and the most memory that it ever had resident, in bytes. */
 async function measured(...argv: string[]): Promise<{ out: string; resident: number }> {
-  const child = spawn(process.execPath, [CLI, ...argv], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [CLI, ...argv], { stdio: ['ignore', 'pipe', 'ignore'] })
   let [out, resident] = ['', 0]
   child.stdout.on('data', (chunk) => (out += chunk))
   const poll = setInterval(() => {
