@@ -9,6 +9,9 @@ export interface PreviewMap {
   readonly bias: readonly number[]
 }
 
+/** Far above any fitted weight; sums of greater ones overflow. */
+const GREATEST = 1e6
+
 /** The name of the map's file in the model's folder. */
 export const PREVIEW_FILE = 'latent_preview.json'
 
@@ -16,7 +19,7 @@ export function previewMap(json: unknown, channels: number): PreviewMap {
   new ConfigReader(json, PREVIEW_FILE)
   const { weights, bias } = json as Partial<PreviewMap>
   const numbers = (list: unknown, length: number) =>
-    Array.isArray(list) && list.length === length && list.every(Number.isFinite)
+    Array.isArray(list) && list.length === length && list.every((v) => typeof v === 'number' && Math.abs(v) <= GREATEST)
   if (
     numbers(bias, 3) &&
     Array.isArray(weights) &&
@@ -25,7 +28,10 @@ export function previewMap(json: unknown, channels: number): PreviewMap {
   ) {
     return { weights, bias: bias as number[] }
   }
-  throw new DitError('corrupt', `${PREVIEW_FILE} must hold weights of 3 x ${channels} numbers and 3 biases`)
+  throw new DitError(
+    'corrupt',
+    `${PREVIEW_FILE} must hold weights of 3 x ${channels} numbers and 3 biases, from -${GREATEST} to ${GREATEST}`,
+  )
 }
 
 /** One picture for each of the latents [pictures, channels, height, width], a pixel for each latent. */

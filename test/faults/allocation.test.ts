@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { loadComponent } from '../../src/models/component.ts'
 import { DiffusionPipeline } from '../../src/pipelines/diffusion_pipeline.ts'
 import { Device } from '../../src/runtime/device.ts'
 import { add } from '../../src/runtime/ops/index.ts'
@@ -46,21 +47,43 @@ async function withEach(on: Device, body: () => Promise<unknown>, check: (n: num
 }
 
 describe.runIf(refuses)('an allocation that fails', () => {
-  it('in a load leaves nothing behind, whichever it is', async () => {
-    const before = [device.weightBytes, device.arena.reserved]
+  it.each([
+    ['text_encoder', 'T5EncoderModel'],
+    ['transformer', 'PixArtTransformer2DModel'],
+    ['vae', 'AutoencoderKL'],
+  ] as const)(
+    'in the load of %s leaves nothing behind, whichever it is',
+    async (dir, className) => {
+      const before = [device.weightBytes, device.arena.reserved]
+      let loaded: { weights: { free(): void } } | undefined
+      const load = async () => {
+        loaded = await loadComponent(device, className, source, dir, { parts: ['decode'] })
+      }
+      const failed = await withEach(device, load, () => {
+        expect([device.weightBytes, device.arena.reserved]).toEqual(before)
+      })
+      expect(failed).toBeGreaterThan(30) // two for each weight
+      loaded?.weights.free()
+      expect([device.weightBytes, device.arena.reserved]).toEqual(before)
+    },
+    300_000,
+  )
+
+  it('in the last component of a pipeline frees those before it', async () => {
+    const before = device.weightBytes
     const load = () => DiffusionPipeline.fromPretrained(source, { device })
-    let pipe: Awaited<ReturnType<typeof load>> | undefined
-    const failed = await withEach(
-      device,
-      async () => {
-        pipe = await load()
-      },
-      () => expect([device.weightBytes, device.arena.reserved]).toEqual(before),
-    )
-    expect(failed).toBeGreaterThan(300) // two for each weight
-    pipe?.dispose()
-    expect([device.weightBytes, device.arena.reserved]).toEqual(before)
-  }, 300_000)
+    const injected = failAllocation(device, 0)
+    restore = injected.restore
+    const pipe = await load()
+    pipe.dispose()
+    injected.restore()
+    restore = failAllocation(device, injected.count).restore
+    expect(await failure(load())).toMatchObject({
+      kind: 'out-of-memory',
+      message: expect.stringContaining('weight decoder.'),
+    })
+    expect(device.weightBytes).toBe(before)
+  })
 
   it('in a run leaves the pipeline as it was, whichever it is', async () => {
     const pipe = await DiffusionPipeline.fromPretrained(source, { device })

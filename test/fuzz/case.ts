@@ -41,7 +41,7 @@ export function makeCase(seed: number, number: number, only?: string): Case {
 
 /** Runs a case twice, and holds its outcome against what the intact files give. */
 export async function runCase({ subject, variant, path, neutral, files }: Case): Promise<Report> {
-  const names = [...path.split('/'), ...NAMES]
+  const names = [...path.split('/'), ...NAMES, ...keysOf(subject.files(variant).get(path))]
   const report = { subject: subject.name, outcome: 'fault', neutral }
   const before = memory()
   try {
@@ -70,9 +70,13 @@ const NAMES = [
   'tokenizer',
   'scheduler',
   'Scheduler',
-  'schedule',
   'latents',
 ]
+
+/** The names of options in an intact JSON file: a message may name the option. */
+function keysOf(bytes: Uint8Array | undefined): string[] {
+  return [...new TextDecoder().decode(bytes?.subarray(0, 10_000)).matchAll(/"([a-z_]{6,})"\s*:/g)].map(([, key]) => key)
+}
 
 const intact = new Map<string, Promise<Outcome>>()
 

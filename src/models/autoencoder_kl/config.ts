@@ -20,10 +20,14 @@ export interface AutoencoderKLConfig {
   readonly sampleSize: number
 }
 
+/** Each halves the sides of a picture; published autoencoders have four. */
+const MOST_LEVELS = 16
+
 export function autoencoderKLConfig(json: unknown): AutoencoderKLConfig {
   const read = new ConfigReader(json, 'AutoencoderKL')
   const { down_block_types, up_block_types, sample_size } = json as Record<string, unknown>
   const widths = read.optionalNumbers('block_out_channels') ?? [64]
+  if (widths.length > MOST_LEVELS) throw read.bad('block_out_channels', `at most ${MOST_LEVELS} levels`)
   read.choice('act_fn', ['silu'], 'silu')
   const allAre = (types: unknown, name: string) =>
     Array.isArray(types) && types.length === widths.length && types.every((type) => type === name)

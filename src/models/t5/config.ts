@@ -18,6 +18,7 @@ export function t5Config(json: unknown): T5Config {
   const read = new ConfigReader(json, 'T5EncoderModel')
   // T5 v1.1, the only kind that diffusion pipelines use; the first T5 has an ungated ReLU.
   read.choice('feed_forward_proj', ['gated-gelu'], 'gated-gelu')
+  const buckets = read.integer('relative_attention_num_buckets', 32, 4, 1 << 16)
   return {
     vocabulary: read.integer('vocab_size', 32_128, 1, 1 << 22),
     width: read.integer('d_model', 512, 4, 1 << 16),
@@ -25,8 +26,9 @@ export function t5Config(json: unknown): T5Config {
     headDim: read.integer('d_kv', 64, 1, 512),
     hidden: read.integer('d_ff', 2048, 1, 1 << 20),
     layers: read.integer('num_layers', 6, 1, 1024),
-    buckets: read.integer('relative_attention_num_buckets', 32, 4, 1 << 16),
-    maxDistance: read.integer('relative_attention_max_distance', 128, 4, 1 << 20),
+    buckets,
+    // A quarter of the buckets is for distances of their own; greater ones share the rest up to this one.
+    maxDistance: read.integer('relative_attention_max_distance', 128, Math.floor(buckets / 4) + 1, 1 << 20),
     eps: read.number('layer_norm_epsilon', 1e-6, 0),
   }
 }
