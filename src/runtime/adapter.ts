@@ -35,7 +35,7 @@ const word = (text: string): string => (/^\d+$/.test(text) ? '' : text)
 
 /** Orders adapters by how fast webdit computes there: hardware first, then the tier, then whether there are subgroups. */
 export function adapterMerit({ info, features }: AdapterTraits): number {
-  // On two cores SwiftShader computed a third of what lavapipe did.
+  // SwiftShader is the stopgap of machines that have nothing else.
   const hardware = isSwiftShader(info) ? 0 : isSoftware(info) ? 1 : 2
   return hardware * 100 + TIERS.indexOf(bestTier(features)) * 10 + Number(features.has('subgroups'))
 }

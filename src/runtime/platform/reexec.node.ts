@@ -24,7 +24,8 @@ export function reexec(env: Record<string, string>): Promise<never> {
   const atTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
   for (const signal of FORWARDED) {
     process.on(signal, () => {
-      if (!(atTerminal && signal === 'SIGINT')) child.kill(signal)
+      // Not child.kill: Deno takes its signal for how the child ended.
+      if (!(atTerminal && signal === 'SIGINT')) process.kill(child.pid!, signal)
     })
   }
   return new Promise<never>((_, reject) => {

@@ -1,4 +1,4 @@
-// A program such as webdit's command line: software_vulkan.test.ts bundles it and starts it in processes of its own.
+// A program such as webdit's command line: tests start it in processes of its own, bundled in Node, as it is in Deno.
 import type { DitError } from '../../../src/runtime/errors.ts'
 import { openPlatform, requestAdapter } from '../../../src/runtime/platform/platform.ts'
 import { ensureVulkan } from '../../../src/runtime/platform/software_vulkan.node.ts'
@@ -9,7 +9,7 @@ const [action, value] = process.argv.slice(2)
 if (action === 'wait') process.once('SIGTERM', () => process.exit(5))
 
 const platform = await openPlatform()
-const report = { kind, why, args: process.argv.slice(2), execArgv: process.execArgv }
+const report = { kind, why, args: process.argv.slice(2), execArgv: process.execArgv, place: globalThis.location?.href }
 try {
   const { architecture } = (await requestAdapter(platform)).info
   console.log(JSON.stringify({ ...report, architecture }))
