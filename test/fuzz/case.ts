@@ -70,6 +70,7 @@ const NAMES = [
   'tokenizer',
   'scheduler',
   'Scheduler',
+  'number of steps',
   'latents',
 ]
 

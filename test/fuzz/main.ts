@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { chooseVulkan } from '../../src/runtime/platform/software_vulkan.node.ts'
 import { makeCase } from './case.ts'
+import { SUBJECTS } from './subjects/index.ts'
 import { watch } from './watch.ts'
 
 /** So many faults are shown; more of them say no more. */
@@ -29,7 +30,10 @@ const seed = whole('seed', values.seed, 0)
 const first = whole('first', values.case ?? values.first, 0)
 const cases = values.case === undefined ? whole('cases', values.cases, 1) : 1
 const { only } = values
-makeCase(seed, first, only) // a wrong --only is heard of here
+if (only !== undefined && !SUBJECTS.some(({ name }) => name === only)) {
+  console.error(`--only is ${JSON.stringify(only)}, expected one of ${SUBJECTS.map(({ name }) => name).join(', ')}`)
+  process.exit(2)
+}
 
 const outcomes: Record<string, number> = {}
 let neutral = 0
