@@ -3,9 +3,10 @@ import type { PixArtText } from '../models/pixart/transformer.ts'
 import { throwIfAborted } from '../runtime/abort.ts'
 import type { Device } from '../runtime/device.ts'
 import { DitError } from '../runtime/errors.ts'
+import { storedAs } from '../runtime/kernels.ts'
 import { gather, guide } from '../runtime/ops/index.ts'
 import { Recorder } from '../runtime/recorder.ts'
-import type { Tensor } from '../runtime/tensor.ts'
+import { BYTES_PER_ELEMENT, type Tensor } from '../runtime/tensor.ts'
 import { createScheduler } from '../schedulers/index.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
 import { checkDecoding, decodePictures, notANumber, rehearseDecoding } from './decode_latents.ts'
@@ -176,9 +177,10 @@ class PixArtRun {
     const { patch, width } = this.#c.transformer.config
     const { scale, outChannels } = this.#c.vae.config
     const tokens = (this.#height * this.#width) / (scale * patch) ** 2
-    const { arena } = this.#c.device
+    const { arena, target } = this.#c.device
+    const operand = BYTES_PER_ELEMENT[storedAs(target, 'operand')]
     const size = `height ${this.#height} and width ${this.#width}: `
-    arena.checkSize(this.#batch * tokens * 4 * width * 4, `${size}the feed-forward of the transformer`)
+    arena.checkSize(this.#batch * tokens * 4 * width * operand, `${size}the feed-forward of the transformer`)
     if (this.#options.outputType === 'latent') return
     checkDecoding(arena, this.#c.vae.config, this.#height, this.#width, this.#options.enableTiling)
     arena.checkSize(this.#outHeight * this.#outWidth * outChannels * 4, 'the resized picture')

@@ -165,6 +165,18 @@ describe('a plan', () => {
     expect(largest).toBeDefined()
   })
 
+  it('does not refuse in f16 what only f32 could not hold', async () => {
+    const limits = { maxBufferSize: 2 ** 23, maxStorageBufferBindingSize: 2 ** 23 }
+    const info = { vendor: '', architecture: '', device: 'small', description: '', isFallbackAdapter: false }
+    const fits = async (tier: 'f32' | 'f16') => {
+      const device = { info, limits, features: ['shader-f16'] }
+      const call = { height: 512, width: 512, numInferenceSteps: 1, outputType: 'latent' } as const
+      return (await planMemory(EMOJI, 'cat', { device, tier, call })).fits
+    }
+    // The feed-forward of 2 x 1024 tokens is 10 MiB in f32.
+    expect([await fits('f16'), await fits('f32')]).toEqual([true, false])
+  })
+
   it('takes the longest prompt where none is known', async () => {
     const call = { height: 64, width: 64 }
     const unknown = await planMemory(EMOJI, undefined, { call })
