@@ -1,21 +1,24 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { decode } from 'fast-png'
 import type { Page } from 'playwright-core'
 import type { UserConfig } from 'vite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { modelFiles } from '../../../demo/model_files.ts'
 import { demoConfig } from '../../../demo/vite.config.ts'
 import { type Output, psnrOf } from '../../../src/cli/verify/compare.ts'
-import { DiffusionPipeline, type DitImage } from '../../../src/index.ts'
+import { DiffusionPipeline } from '../../../src/index.ts'
 import { withoutNode } from '../../../vite.browser.ts'
+import { LAVAPIPE, NO_DRIVER, runDeno, WITHOUT_LAVAPIPE } from '../../support/deno.ts'
 import { startChromium } from './chromium.ts'
-import { openPage, type Picture, readPicture, readPreviews, TIMEOUT, watchCanvas } from './pages.ts'
+import { openPage, readPicture, readPreviews, TIMEOUT, watchCanvas } from './pages.ts'
 import { buildSite, type Site } from './site.ts'
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
 const MODEL = path('../../../models/emoji-pixart')
+const MAIN = new URL('../../../src/cli/main.ts', import.meta.url)
 
 const chromium = await startChromium()
 const browser = typeof chromium === 'string' ? undefined : chromium
@@ -23,20 +26,54 @@ afterAll(() => browser?.close())
 
 const CALL = { prompt: 'red apple', seed: 7, steps: 4 }
 
+/** 8-bit RGB, rows from the top. */
+type Seen = { readonly width: number; readonly height: number; readonly data: ArrayLike<number> }
+
+/** The same by the command line in Deno, in the tier that is the default on that machine. */
+async function inDeno(machine: Record<string, string>, backend: string): Promise<Seen> {
+  const folder = mkdtempSync(join(tmpdir(), 'webdit-same-'))
+  try {
+    const flags = ['--seed', String(CALL.seed), '--num_inference_steps', String(CALL.steps), '--backend', backend]
+    const files = ['--model', MODEL, '--output_directory', folder]
+    const { code, stdout, stderr } = await runDeno(machine, MAIN, [
+      'generate',
+      '--prompt',
+      CALL.prompt,
+      ...flags,
+      ...files,
+    ])
+    if (code !== 0) throw new Error(stderr)
+    const { width, height, data, channels } = decode(readFileSync(stdout.trim()))
+    if (channels !== 3) throw new Error(`a PNG of ${channels} channels`)
+    return { width, height, data }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
 describe.runIf(browser)('in Chromium', { timeout: TIMEOUT }, () => {
-  /** The picture as Node draws it. */
-  let inNode: DitImage
+  /** The picture as the other runtimes draw it. */
+  const elsewhere = new Map<string, Seen>()
   beforeAll(async () => {
     const pipe = await DiffusionPipeline.fromPretrained(MODEL, { tier: 'f32' })
     const { images } = await pipe(CALL.prompt, { seed: CALL.seed, numInferenceSteps: CALL.steps })
-    inNode = images[0]
+    elsewhere.set('Node', images[0])
     pipe.dispose()
-  })
+    elsewhere.set('Deno, Dawn', await inDeno(NO_DRIVER, 'dawn'))
+    if (WITHOUT_LAVAPIPE) console.log('no lavapipe: without Deno’s own WebGPU, which would be in f16')
+    else elsewhere.set('Deno, its own, f16', await inDeno(LAVAPIPE, 'navigator'))
+  }, TIMEOUT)
 
-  function expectSame({ width, height, data }: Picture): void {
-    expect([width, height]).toEqual([inNode.width, inNode.height])
-    expect(psnrOf(data, inNode.data, 255)).toBeGreaterThan(45) // dB
+  function expectSame({ width, height, data }: Seen): void {
+    for (const [runtime, other] of elsewhere) {
+      expect([runtime, width, height]).toEqual([runtime, other.width, other.height])
+      expect(psnrOf(data, other.data, 255), runtime).toBeGreaterThan(45) // dB
+    }
   }
+
+  it('has the same picture from Node and Deno', () => {
+    for (const picture of elsewhere.values()) expectSame(picture)
+  })
 
   describe('the demo page', () => {
     let site: Site
