@@ -1,29 +1,9 @@
 import type { Arena } from './arena.ts'
 import type { Device } from './device.ts'
 import { DitError } from './errors.ts'
-import type { Kernel } from './kernel.ts'
-import type { Timestamps } from './profiling/timestamps.ts'
+import { type Dispatch, submit } from './submit.ts'
 import { type DType, type Placement, shapeText, Tensor } from './tensor.ts'
-import { UniformPacker, type UniformValue } from './uniforms.ts'
 import { toFloat32 } from './weights/dtypes.ts'
-
-/** One recorded dispatch. */
-export interface Dispatch {
-  readonly kernel: Kernel
-  readonly inputs: readonly Tensor[]
-  readonly outputs: readonly Tensor[]
-  /** It writes a part of its outputs, and what else they hold stays. */
-  readonly keepsRest?: boolean
-  readonly uniforms: readonly UniformValue[]
-  readonly groups: readonly [number, number, number]
-}
-
-interface Uniforms {
-  readonly block: GPUBuffer
-  readonly data: Uint8Array<ArrayBuffer>
-  /** Of each dispatch. */
-  readonly slots: readonly { readonly offset: number; readonly size: number }[]
-}
 
 /**
  * Records a forward pass and runs it in one submit.
@@ -135,22 +115,9 @@ export class Recorder {
     this.device.throwIfFailed()
     try {
       const places = await this.#ready(dispatches)
-      if (!this.#rehearsing) await this.#submit(dispatches, places)
+      if (!this.#rehearsing) await submit(this.device, dispatches, places)
     } finally {
       this.#arena.submitted()
-    }
-  }
-
-  async #submit(dispatches: Dispatch[], places: Placement[][]): Promise<void> {
-    const { profiler } = this.device
-    const uniforms = await this.#uniforms(dispatches)
-    if (!profiler) return this.device.checked(() => this.#encode(dispatches, places, uniforms))
-    const timestamps = profiler.timestamps(dispatches)
-    try {
-      await this.device.checked(() => this.#encode(dispatches, places, uniforms, timestamps))
-      await profiler.submitted(dispatches, timestamps)
-    } finally {
-      timestamps?.destroy()
     }
   }
 
@@ -248,44 +215,6 @@ export class Recorder {
       })
     })
     return places
-  }
-
-  /** All that the dispatches are told in numbers, and the buffer for it; written right before they are submitted. */
-  async #uniforms(dispatches: Dispatch[]): Promise<Uniforms> {
-    const packer = new UniformPacker(this.device.gpu.limits.minUniformBufferOffsetAlignment)
-    const slots = dispatches.map((d) => packer.add(d.uniforms))
-    return { block: await this.device.uniformBuffer(packer.bytes), data: packer.data, slots }
-  }
-
-  /** In one compute pass; in one a dispatch where each is timed. */
-  #encode(dispatches: Dispatch[], places: Placement[][], uniforms: Uniforms, timestamps?: Timestamps): void {
-    const { gpu, pipelines } = this.device
-    gpu.queue.writeBuffer(uniforms.block, 0, uniforms.data)
-    const encoder = gpu.createCommandEncoder()
-    let pass: GPUComputePassEncoder | undefined
-    dispatches.forEach((d, i) => {
-      const pipeline = pipelines.get(d.kernel)!
-      const entries: GPUBindGroupEntry[] = [{ binding: 0, resource: { buffer: uniforms.block, ...uniforms.slots[i] } }]
-      const tensors = [...d.inputs, ...d.outputs]
-      tensors.forEach((tensor, k) => {
-        entries.push({ binding: k + 1, resource: { buffer: places[i][k].buffer, size: tensor.bytes } })
-      })
-      if (timestamps || this.device.poison) {
-        pass?.end()
-        pass = undefined
-        d.outputs.forEach((tensor, k) => {
-          if (!d.keepsRest && !d.inputs.includes(tensor))
-            this.device.poison?.(encoder, places[i][d.inputs.length + k].buffer, tensor.bytes)
-        })
-      }
-      pass ??= encoder.beginComputePass(timestamps?.pass(i))
-      pass.setPipeline(pipeline)
-      pass.setBindGroup(0, gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }))
-      pass.dispatchWorkgroups(...d.groups)
-    })
-    pass?.end()
-    timestamps?.resolve(encoder)
-    gpu.queue.submit([encoder.finish()])
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Device } from '../device.ts'
 import { DitError } from '../errors.ts'
-import type { Dispatch } from '../recorder.ts'
+import type { Dispatch } from '../submit.ts'
 import { shapeText } from '../tensor.ts'
 import type { KernelProfile, PhaseProfile, Profile, ProfileEvent } from './profile.ts'
 import { Timestamps } from './timestamps.ts'
