@@ -3,7 +3,7 @@
 // Tiers: all. q, k, v and out are f32 or f16; scores, statistics and sums f32. Bindings: p, q, k, v, [bias], [mask], out, [lse].
 // A thread owns `rows` queries and `columns` of the head's values; wider heads are cut into several threads, each of
 // which computes the scores anew.
-import { arrayOf, enableStored, loaded, type Stored, toStored } from './stored.ts'
+import { arrayOf, enableStored, loaded, readArrayOf, type Stored, toStored } from './stored.ts'
 import { bindings, entry, uniformBlock, unroll } from './text.ts'
 
 export interface AttentionParameters {
@@ -39,16 +39,16 @@ export const ABSENT = '-3.4e38'
 
 /** Uniforms and bindings. */
 export function attentionHead({ stored, vec, bias, mask, lse }: AttentionParameters): string {
-  const type = arrayOf(stored, vec)
+  const read = readArrayOf(stored, vec)
   return `
 ${uniformBlock(['queries', 'keys', 'dim', 'heads', 'qStride', 'kStride', 'vStride', 'outStride', 'biasStride', 'scale: f32'])}
 ${bindings(
-  ['q', type],
-  ['k', type],
-  ['v', type],
+  ['q', read],
+  ['k', read],
+  ['v', read],
   ...(bias ? [['bias', 'array<f32>'] as [string, string]] : []),
   ...(mask ? [['mask', 'array<f32>'] as [string, string]] : []),
-  ['out!', type],
+  ['out!', arrayOf(stored, vec)],
   ...(lse ? [['lse!', 'array<f32>'] as [string, string]] : []),
 )}`
 }

@@ -22,8 +22,8 @@ export function attentionQuads(parameters: AttentionParameters): string {
     if (mask) terms.push('maskOfKey')
     return `select(${ABSENT}, ${terms.join(' + ')}, key0 + lane < p.keys)`
   }
-  return `${enableStored(stored)}${QUADS}
-${attentionHead(parameters)}
+  return `${QUADS}
+${enableStored(stored)}${attentionHead(parameters)}
 ${entry(4, 1, true)} {
   ${laneInQuad}
   let head = workgroup.y % p.heads;

@@ -1,7 +1,7 @@
 // Matmul: y [m, n] = epilogue(a [m, k] · b [n, k]ᵀ), and convolution as the same with windows for rows.
 // Tiers: all. Operands and result are f32 or f16, the sums f32. Bindings: p, a, b, [bias], [multiply], [gate], [residual], y.
 // Speed: SwiftShader, two cores: bench/kernels/linear has the ladder.
-import { arrayOf, enableStored, type Stored } from './stored.ts'
+import { arrayOf, enableStored, readArrayOf, type Stored } from './stored.ts'
 import { bindings, entry, laneInQuad, QUADS, uniformBlock } from './text.ts'
 import {
   EPILOGUE_FIELDS,
@@ -33,9 +33,9 @@ export const matmulName = (m: MatmulParameters): string =>
 export function matmul({ rows, stored, tile, vec, epilogue }: MatmulParameters): string {
   const loader =
     rows === 'matrix' ? matrixRows(loadedRows(tile), stored.a, vec) : windowRows(loadedRows(tile), stored.a, vec)
-  return `${enableStored(stored.a, stored.b, stored.y)}${tile.quads ? QUADS : ''}
-${uniformBlock([...loader.fields, ...EPILOGUE_FIELDS])}
-${bindings(['a', arrayOf(stored.a, vec)], ['b', arrayOf(stored.b, vec)], ...epilogueBindings(epilogue), ['y!', arrayOf(stored.y)])}
+  return `${tile.quads ? QUADS : ''}
+${enableStored(stored.a, stored.b, stored.y)}${uniformBlock([...loader.fields, ...EPILOGUE_FIELDS])}
+${bindings(['a', readArrayOf(stored.a, vec)], ['b', readArrayOf(stored.b, vec)], ...epilogueBindings(epilogue), ['y!', arrayOf(stored.y)])}
 ${epilogueFunctions(epilogue)}
 ${entry(tile.lx, tile.ly, tile.quads)} {
   ${tile.quads ? laneInQuad : ''}

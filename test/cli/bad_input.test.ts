@@ -86,7 +86,7 @@ describe('a command line that makes no sense', () => {
       code: 2,
       line: 'webdit: there is no command "genrate": did you mean generate?',
     })
-    expect(err[1]).toContain('generate, verify, doctor')
+    expect(err[1]).toContain('generate, plan, bench, verify, doctor')
   })
 })
 
@@ -120,7 +120,7 @@ describe('models', () => {
     ['no model_index.json', /there is no .*model_index\.json/, (model) => rmSync(join(model, 'model_index.json'))],
     [
       'another class',
-      /is a StableDiffusionPipeline; webdit has/,
+      /names the pipeline class "StableDiffusionPipeline"; webdit has/,
       (model) => writeFileSync(join(model, 'model_index.json'), '{"_class_name": "StableDiffusionPipeline"}'),
     ],
     ['JSON that is none', /model_index\.json/, (model) => writeFileSync(join(model, 'model_index.json'), '{"_class')],

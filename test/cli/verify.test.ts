@@ -120,7 +120,7 @@ describe('webdit verify', () => {
     expect(failed[0]).toMatch(/attention_self +failed: .*meta\.json/)
     expect(failed[1]).toMatch(/functions +failed: .*io\.safetensors is not a valid safetensors file/)
     expect(failed[2]).toMatch(/noise\/main +failed: .*io\.safetensors is not a valid safetensors file/)
-    expect(lines.at(-1)).toBe('48 outputs within tolerance, 0 over, 2 runs unsupported, 3 failed')
+    expect(lines.at(-1)).toBe('270 outputs within tolerance, 0 over, 0 runs unsupported, 3 failed')
   })
 
   it('an output that nothing was compared with fails the run', async () => {

@@ -1,8 +1,9 @@
 enable f16;
+fn halves(words: vec2u) -> vec4f { return vec4f(unpack2x16float(words.x), unpack2x16float(words.y)); }
 struct Params { m: u32, n: u32, k: u32, rowsPerBatch: u32, gateOffset: u32, gateStride: u32, residualRows: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> a: array<vec4<f16>>;
-@group(0) @binding(2) var<storage, read> b: array<vec4<f16>>;
+@group(0) @binding(1) var<storage, read> a: array<vec2u>;
+@group(0) @binding(2) var<storage, read> b: array<vec2u>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 @compute @workgroup_size(4, 1) fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) workgroup: vec3u) {
 let m0 = (workgroup.y * 1u + local.y) * 2u;
@@ -16,11 +17,11 @@ var c0_1 = 0.0;
 var c1_0 = 0.0;
 var c1_1 = 0.0;
 for (var k = 0u; k < p.k; k++) {
-let a0 = vec4f(a[row0 + k]);
-let a1 = vec4f(a[row1 + k]);
-{ let b = vec4f(b[column0 + k]); c0_0 += a0.x * b.x + a0.y * b.y + a0.z * b.z + a0.w * b.w;
+let a0 = halves(a[row0 + k]);
+let a1 = halves(a[row1 + k]);
+{ let b = halves(b[column0 + k]); c0_0 += a0.x * b.x + a0.y * b.y + a0.z * b.z + a0.w * b.w;
 c1_0 += a1.x * b.x + a1.y * b.y + a1.z * b.z + a1.w * b.w; }
-{ let b = vec4f(b[column1 + k]); c0_1 += a0.x * b.x + a0.y * b.y + a0.z * b.z + a0.w * b.w;
+{ let b = halves(b[column1 + k]); c0_1 += a0.x * b.x + a0.y * b.y + a0.z * b.z + a0.w * b.w;
 c1_1 += a1.x * b.x + a1.y * b.y + a1.z * b.z + a1.w * b.w; }
 }
 {

@@ -1,4 +1,5 @@
 enable f16;
+fn halves(words: vec2u) -> vec4f { return vec4f(unpack2x16float(words.x), unpack2x16float(words.y)); }
 struct Params { columns: u32, rows: u32, rowsPerBatch: u32, shiftOffset: u32, scaleOffset: u32, modStride: u32, eps: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
