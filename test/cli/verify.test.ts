@@ -47,7 +47,7 @@ describe('webdit verify', () => {
   it.each([
     ['attention_ring', 'q100_kv256_d72_bool', 14, 0],
     ['attention_self', 's77_d64_causal', 2, 0],
-    ['functions', '', 10, 9],
+    ['functions', '', 23, 0],
     ['noise', '', 385, 0],
     ['scheduler_ddim_eta', '', 15, 0],
     ['scheduler_ddpm_epsilon', '', 13, 0],

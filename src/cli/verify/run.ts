@@ -1,5 +1,5 @@
 import type { Component, NetworkClass } from '../../models/component.ts'
-import { loadComponent } from '../../models/component.ts'
+import { loadComponent, readJson } from '../../models/component.ts'
 import type { Device } from '../../runtime/device.ts'
 import { DitError } from '../../runtime/errors.ts'
 import { Recorder } from '../../runtime/recorder.ts'
@@ -60,6 +60,11 @@ export class Run {
     if (typeof io !== 'string') throw new DitError('corrupt', `${this.case.name}: run ${this.name} names no io file`)
     this.#io ??= GoldenIo.open(this.source, io)
     return this.#io
+  }
+
+  /** What the case's file of tables has under the run's name. */
+  async table(): Promise<unknown> {
+    return (await readJson(this.source, String(this.meta.tables)))[this.name]
   }
 
   /** Outputs in the file that no runner compared: an oversight that must not pass for success. */

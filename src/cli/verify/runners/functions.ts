@@ -9,11 +9,14 @@ import { GoldenIo } from '../golden_io.ts'
 import type { Run, Runner } from '../run.ts'
 import { notBuilt } from '../unsupported.ts'
 import { channelsLast } from './channels_last.ts'
+import { POSITION_FUNCTIONS } from './position_functions.ts'
 
 type Call = Readonly<Record<string, unknown>>
 
 /** The functions that webdit has, by the part of their name before the number. */
 const FUNCTIONS: Readonly<Record<string, (run: Run, call: Call) => Promise<void>>> = {
+  ...POSITION_FUNCTIONS,
+
   async timestep_embedding(run, call) {
     const timesteps = call.timesteps as number[]
     const dim = call.dim as number
@@ -53,7 +56,7 @@ const FUNCTIONS: Readonly<Record<string, (run: Run, call: Call) => Promise<void>
   },
 
   async pixart_bin_h_w(run) {
-    const table = (await readTables(run))[run.name] as Record<string, [given: number[], bin: number[]][]>
+    const table = (await run.table()) as Record<string, [given: number[], bin: number[]][]>
     for (const [pixels, rows] of Object.entries(table)) {
       const bins = rows.flatMap(([[height, width]]) => [...resolutionBin(Number(pixels) / 8, height, width)])
       const expected = rows.flatMap(([, bin]) => bin)
@@ -82,5 +85,3 @@ export const functionsRunner: Runner = {
     await FUNCTIONS[kind](run, isRecord(call) ? call : {})
   },
 }
-
-const readTables = (run: Run) => readJson(run.source, String(run.meta.tables))
