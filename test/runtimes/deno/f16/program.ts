@@ -3,6 +3,7 @@ import { Device } from '../../../../src/runtime/device.ts'
 import { openPlatform } from '../../../../src/runtime/platform/platform.ts'
 import { variants } from '../../../wgsl/variants.ts'
 import type { Result } from './check.ts'
+import { overflow } from './overflow.ts'
 import { products } from './products.ts'
 import { rows } from './rows.ts'
 
@@ -20,6 +21,7 @@ for (const [kind, all] of Object.entries(variants('f16', false))) {
   }
   results.push({ name: `${all.length} variants of ${kind} that are no valid WGSL`, error: faults, limit: 0 })
 }
+results.push(await overflow(platform))
 for (const part of [products(device), rows(device)]) for await (const result of part) results.push(result)
 console.log(JSON.stringify({ device: device.name, tier: device.tier, results }))
 device.close()
