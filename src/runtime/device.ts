@@ -68,7 +68,15 @@ export class Device {
     const requiredLimits: Record<string, number> = {}
     for (const name of LIMITS) requiredLimits[name] = adapter.limits[name]
     const requiredFeatures = FEATURES.filter((f) => adapter.features.has(f))
-    const device = await adapter.requestDevice({ requiredLimits, requiredFeatures })
+    const device = await adapter.requestDevice({ requiredLimits, requiredFeatures }).catch((cause: unknown) => {
+      const why = cause instanceof Error ? cause.message : String(cause)
+      throw new DitError(
+        'no-adapter',
+        `${adapterName(adapter.info)} gives no device: ${why}`,
+        'close what else uses the GPU, or update its driver',
+        { cause },
+      )
+    })
     return new Device(device, adapter.info, options, platform.rest)
   }
 

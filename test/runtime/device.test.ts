@@ -22,6 +22,20 @@ const tooLong = (device: Device) => {
   device.gpu.queue.submit([encoder.finish()])
 }
 
+it('says which adapter gives no device, and why', async () => {
+  const platform = await openPlatform()
+  const adapter = (await platform.gpu.requestAdapter())!
+  const first = await adapter.requestDevice()
+  // An adapter gives one device.
+  const gpu = { requestAdapter: async () => adapter } as unknown as GPU
+  expect(await failure(Device.open({ ...platform, gpu }))).toMatchObject({
+    kind: 'no-adapter',
+    message: expect.stringMatching(/^.+ gives no device: .+/),
+  })
+  first.destroy()
+  platform.close()
+})
+
 describe('validation errors', () => {
   it('are thrown where they happen in a checked device', async () => {
     const device = await open({ checked: true })
