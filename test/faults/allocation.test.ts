@@ -8,21 +8,12 @@ import { Recorder } from '../../src/runtime/recorder.ts'
 import { openFolder } from '../../src/runtime/weights/folder_source.node.ts'
 import { GOLDEN } from '../support/golden_io.ts'
 import { random } from '../support/numbers.ts'
-import { failAllocation, failure, refusesGreatest } from './inject.ts'
+import { CALL, failAllocation, failure, refusesGreatest } from './inject.ts'
 
 const open = async () => Device.open(await openPlatform())
 const device = await open()
 const refuses = await refusesGreatest(device)
 const source = await openFolder(`${GOLDEN}pipeline_pixart_sigma`)
-
-const CALL = {
-  seed: 1,
-  height: 32,
-  width: 48,
-  numInferenceSteps: 2,
-  maxSequenceLength: 8,
-  useResolutionBinning: false,
-} as const
 
 let restore = () => {}
 afterEach(() => restore())

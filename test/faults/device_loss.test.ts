@@ -12,19 +12,10 @@ import { memorySource } from '../../src/runtime/weights/memory_source.ts'
 import { Parameters } from '../../src/runtime/weights/parameters.ts'
 import { writeSafetensors } from '../../src/runtime/weights/safetensors.ts'
 import { GOLDEN } from '../support/golden_io.ts'
-import { failure, losableDevice } from './inject.ts'
+import { CALL, failure, losableDevice } from './inject.ts'
 
 const open = async () => Device.open(await openPlatform())
 const source = await openFolder(`${GOLDEN}pipeline_pixart_sigma`)
-
-const CALL = {
-  seed: 1,
-  height: 32,
-  width: 48,
-  numInferenceSteps: 2,
-  maxSequenceLength: 8,
-  useResolutionBinning: false,
-} as const
 
 const LOST = { name: 'DitError', kind: 'device-lost', hint: expect.stringContaining('run again') }
 

@@ -2,6 +2,16 @@ import { Device, type DeviceOptions } from '../../src/runtime/device.ts'
 import { DitError } from '../../src/runtime/errors.ts'
 import { type GpuPlatform, openPlatform } from '../../src/runtime/platform/platform.ts'
 
+/** A small picture of the pipeline_pixart_sigma fixture: enough to go through every phase. */
+export const CALL = {
+  seed: 1,
+  height: 32,
+  width: 48,
+  numInferenceSteps: 2,
+  maxSequenceLength: 8,
+  useResolutionBinning: false,
+} as const
+
 /** A failure ends a run in less than this, in ms, on slow machines too; what hangs takes longer. */
 const SECONDS = 20_000
 

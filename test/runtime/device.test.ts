@@ -1,18 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { Device } from '../../src/runtime/device.ts'
-import type { DitError } from '../../src/runtime/errors.ts'
 import { add } from '../../src/runtime/ops/index.ts'
 import { openPlatform } from '../../src/runtime/platform/platform.ts'
 import { Recorder } from '../../src/runtime/recorder.ts'
+import { failure } from '../support/failure.ts'
 import { random } from '../support/numbers.ts'
 
 const open = async (options = {}) => Device.open(await openPlatform(), options)
-
-const failure = (work: Promise<unknown>): Promise<DitError> =>
-  work.then(
-    () => expect.fail('no failure'),
-    (error) => error,
-  )
 
 /** A command that validation refuses: more bytes than the buffer has. */
 const tooLong = (device: Device) => {

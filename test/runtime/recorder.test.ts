@@ -1,9 +1,9 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { DitError } from '../../src/runtime/errors.ts'
 import { add, combine, gather } from '../../src/runtime/ops/index.ts'
 import { Recorder } from '../../src/runtime/recorder.ts'
 import type { Tensor } from '../../src/runtime/tensor.ts'
 import { testDevice } from '../support/device.ts'
+import { failure } from '../support/failure.ts'
 import { random, randomSize, relativeL2 } from '../support/numbers.ts'
 
 let g: Recorder
@@ -17,12 +17,6 @@ afterEach(() => {
   // Whatever a test did, all it took has come back.
   expect(g.device.arena.reserved).toBe(0)
 })
-
-const failure = (work: Promise<unknown>): Promise<DitError> =>
-  work.then(
-    () => expect.fail('no failure'),
-    (error) => error,
-  )
 
 describe('scope', () => {
   it('keeps what is returned, alone or in arrays and records, and releases the rest', async () => {
