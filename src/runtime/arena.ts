@@ -32,7 +32,7 @@ export class Arena {
   readonly #pending = new Map<Placement, Promise<boolean>>()
   /** Those that it could not: of no use to anybody, wherever they still turn up. */
   readonly #dead = new WeakSet<Placement>()
-  /** Free for dispatches to come, but dispatches that are not submitted yet use them: not to be destroyed. */
+  /** Free for dispatches to come, but dispatches that are not submitted yet use them: not to be destroyed or written. */
   readonly #unsubmitted = new Set<Placement>()
   /** Bytes of all buffers the arena holds, used or free. */
   reserved = 0
@@ -49,10 +49,12 @@ export class Arena {
     this.#device = device
   }
 
-  take(bytes: number, label: string): Placement {
+  /** @param now whether it is written at once, before what is recorded and not yet submitted */
+  take(bytes: number, label: string, now = false): Placement {
     const wanted = sizeClass(bytes)
     let best = -1
     for (let i = 0; i < this.#free.length; i++) {
+      if (now && this.#unsubmitted.has(this.#free[i])) continue
       const size = this.#free[i].bytes
       if (size >= wanted && size <= wanted * 2 && (best < 0 || size < this.#free[best].bytes)) best = i
     }

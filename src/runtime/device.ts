@@ -51,7 +51,9 @@ export class Device {
   readonly #memory: number
   readonly #checked: boolean
   readonly #uniformBuffers: GPUBuffer[] = []
+  readonly #wait: (() => Promise<void>) | undefined
   readonly #rest: (() => Promise<void>) | undefined
+  readonly #elder: Device | undefined
   readonly #failures: Failures
 
   /** Opens the platform's device with every limit and feature that the adapter has and webdit uses. */
@@ -80,11 +82,29 @@ export class Device {
     return new Device(device, adapter.info, options, platform.rest)
   }
 
-  private constructor(gpu: GPUDevice, info: GPUAdapterInfo, options: DeviceOptions, rest?: () => Promise<void>) {
+  /**
+   * A second device on the same hardware: with an arena, weights and a memory limit of its own, so that several ranks
+   * share one card without sharing buffers. Closing it leaves the card open; close it after its work.
+   */
+  sibling({ memory }: Pick<DeviceOptions, 'memory'> = {}): Device {
+    const options = { tier: this.tier, checked: this.#checked, poison: this.poison !== undefined, memory }
+    return new Device(this.gpu, this.info, options, this.#wait, this)
+  }
+
+  private constructor(
+    gpu: GPUDevice,
+    info: GPUAdapterInfo,
+    options: DeviceOptions,
+    rest?: () => Promise<void>,
+    elder?: Device,
+  ) {
     this.gpu = gpu
     this.info = info
     this.features = new Set(gpu.features)
-    this.pipelines = new PipelineCache(gpu, (work) => this.phase('compile', () => this.settled(work())))
+    this.#elder = elder
+    this.#wait = rest
+    this.pipelines =
+      elder?.pipelines ?? new PipelineCache(gpu, (work) => this.phase('compile', () => this.settled(work())))
     this.arena = new Arena(gpu)
     this.tier = options.tier ?? bestTier(this.features)
     this.target = { tier: this.tier, software: isSoftware(info), quads: this.features.has('subgroups') }
@@ -93,7 +113,7 @@ export class Device {
     this.#memory = options.memory ?? Number.POSITIVE_INFINITY
     this.arena.budget = this.#memory
     this.poison = options.poison ? this.#poisoner() : undefined
-    this.#failures = new Failures(gpu, () => this.name)
+    this.#failures = elder ? elder.#failures : new Failures(gpu, () => this.name)
   }
 
   /** Product and driver, as far as the runtime tells them. */
@@ -243,6 +263,11 @@ export class Device {
   }
 
   close(): void {
+    if (this.#elder) {
+      this.arena.trim()
+      for (const buffer of this.#uniformBuffers.splice(0)) buffer.destroy()
+      return
+    }
     this.#failures.lose('the device was closed', 'open another one')
     this.gpu.destroy()
   }

@@ -30,8 +30,10 @@ export interface Execution {
   readonly tokens: TokenRange
   /** Attention of this rank's image (and text) queries over the WHOLE sequence. */
   attend(g: Recorder, site: AttentionSite, inputs: AttendInputs): Promise<{ image: Tensor; text?: Tensor }>
-  /** Sum over the tensor-parallel group. */
+  /** Sum over the tensor-parallel group, the same on every rank of it. */
   reduce(g: Recorder, x: Tensor): Promise<Tensor>
+  /** What one rank alone adds to a sum that `reduce` makes, such as a residual: x there, nothing on the others. */
+  once<T>(x: T): T | undefined
 }
 
 /** One device: all blocks, all tokens, nothing to wait for. */
@@ -41,5 +43,6 @@ export function onOneDevice(blocks: number, tokens: number): Execution {
     tokens: { first: 0, end: tokens },
     attend: async (g, _site, inputs) => ({ image: attention(g, inputs) }),
     reduce: async (_g, x) => x,
+    once: (x) => x,
   }
 }

@@ -18,7 +18,11 @@ export class Recorder {
   #dispatches: Dispatch[] = []
   #scopes: Set<Tensor>[] = [new Set()]
   readonly #placeholders = new WeakSet<Tensor>()
+  readonly #kept = new Set<Tensor>()
   #rehearsing = false
+  /** Flushes under way, which submit in the order in which they were asked for. */
+  #flushing: Promise<unknown> = Promise.resolve()
+  #underWay: Dispatch[] = []
 
   constructor(device: Device) {
     this.device = device
@@ -44,12 +48,41 @@ export class Recorder {
     if (tensor.size !== data.length) {
       throw new DitError('bad-argument', `${label}: ${data.length} values do not fill shape ${shapeText(shape)}`)
     }
-    tensor.placement = this.#arena.take(tensor.bytes, label)
+    tensor.placement = this.#arena.take(tensor.bytes, label, true)
     // A copy: `data` may be a view of a SharedArrayBuffer, which dawn.node cannot take.
     const bytes = new Uint8Array(tensor.bytes)
     bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
     this.device.write(tensor.placement, bytes)
     return tensor
+  }
+
+  /** A tensor that has its bytes now, for what fills it by other ways than dispatches: what other ranks send. */
+  allocate(shape: readonly number[], dtype: DType = 'f32', label = ''): Tensor {
+    const tensor = this.create(shape, dtype, label)
+    tensor.placement = this.#arena.take(tensor.bytes, label, true)
+    return tensor
+  }
+
+  /** A tensor that outlives all scopes, until `drop`: keys and values that are kept from step to step. */
+  keep(shape: readonly number[], dtype: DType = 'f32', label = ''): Tensor {
+    const tensor = new Tensor(shape, dtype, label)
+    this.#arena.checkSize(tensor.bytes, label)
+    tensor.persistent = true
+    tensor.placement = this.#arena.take(tensor.bytes, label, true)
+    this.#kept.add(tensor)
+    return tensor
+  }
+
+  /** Gives back what was kept, after its last recorded use. */
+  drop(tensor: Tensor): void {
+    this.#kept.delete(tensor)
+    tensor.persistent = false
+    this.release(tensor)
+  }
+
+  /** Whether what is recorded will run nothing; see `rehearse`. */
+  get rehearsing(): boolean {
+    return this.#rehearsing
   }
 
   /** In a rehearsal: a tensor of that shape which holds nothing, in place of data that is not there yet. */
@@ -90,7 +123,8 @@ export class Recorder {
     if (!tensor || tensor.released || tensor.persistent) return
     tensor.released = true
     for (const scope of this.#scopes) scope.delete(tensor)
-    if (tensor.placement && !this.#dispatches.some((d) => d.inputs.includes(tensor) || d.outputs.includes(tensor))) {
+    const uses = (d: Dispatch) => d.inputs.includes(tensor) || d.outputs.includes(tensor)
+    if (tensor.placement && !this.#dispatches.some(uses) && !this.#underWay.some(uses)) {
       this.#arena.give(tensor.placement)
       tensor.placement = undefined
     }
@@ -100,6 +134,7 @@ export class Recorder {
   reset(): void {
     this.#abandon(this.#dispatches)
     this.#dispatches = []
+    for (const tensor of this.#kept) this.drop(tensor)
     for (const scope of this.#scopes) for (const tensor of scope) this.release(tensor)
     this.#scopes = [new Set()]
   }
@@ -108,16 +143,36 @@ export class Recorder {
    * Submits all that is recorded. The returned promise settles when it is submitted, not when it has run, unless a
    * profiler is measuring.
    */
-  async flush(): Promise<void> {
+  flush(): Promise<void> {
     const dispatches = this.#dispatches
     this.#dispatches = []
-    if (dispatches.length === 0) return
-    this.device.throwIfFailed()
+    const before = this.#flushing
+    if (dispatches.length === 0 && this.#underWay.length === 0) return Promise.resolve()
+    this.#underWay.push(...dispatches)
+    const flushed = before.then(() => this.#submit(dispatches))
+    this.#flushing = flushed.catch(() => {})
+    return flushed
+  }
+
+  async #submit(dispatches: Dispatch[]): Promise<void> {
     try {
+      if (dispatches.length === 0) return
+      this.device.throwIfFailed()
       const places = await this.#ready(dispatches)
       if (!this.#rehearsing) await submit(this.device, dispatches, places)
     } finally {
       this.#arena.submitted()
+      this.#underWay.splice(0, dispatches.length)
+      this.#sweep(dispatches)
+    }
+  }
+
+  /** Gives back what was released while `dispatches` were on their way. */
+  #sweep(dispatches: readonly Dispatch[]): void {
+    for (const tensor of dispatches.flatMap((d) => [...d.inputs, ...d.outputs])) {
+      if (!tensor.released || !tensor.placement) continue
+      tensor.released = false
+      this.release(tensor)
     }
   }
 

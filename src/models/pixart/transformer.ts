@@ -32,9 +32,14 @@ export async function encodeText(
   const keys: Tensor[] = []
   const values: Tensor[] = []
   for (let i = first; i < end; i++) {
-    const attn2 = w.at('transformer_blocks').at(i).at('attn2')
-    keys[i] = linear(g, text, attn2.affine('to_k'), { as: 'operand' })
-    values[i] = linear(g, text, attn2.affine('to_v'), { as: 'operand' })
+    await w
+      .at('transformer_blocks')
+      .at(i)
+      .using(g, async (own) => {
+        const attn2 = own.at('attn2')
+        keys[i] = linear(g, text, attn2.affine('to_k'), { as: 'operand' })
+        values[i] = linear(g, text, attn2.affine('to_v'), { as: 'operand' })
+      })
   }
   return { keys, values, mask }
 }
@@ -69,7 +74,8 @@ export async function pixartTransformer(
 
   let x = hidden ?? (await g.scope(() => embedPatches(g, c, w, latents, timesteps.length, tokens)))
   for (let i = blocks.first; i < blocks.end; i++) {
-    x = await g.scope(() => block(g, c, w.at('transformer_blocks').at(i), i, x, modulation, text, execution))
+    const weights = w.at('transformer_blocks').at(i)
+    x = await weights.using(g, (own) => g.scope(() => block(g, c, own, i, x, modulation, text, execution)))
   }
   if (!blocks.tail) return x
 
@@ -88,7 +94,7 @@ async function block(
   text: PixArtText,
   execution: Execution,
 ): Promise<Tensor> {
-  const { width, heads } = c
+  const { width } = c
   const table = add(g, modulation, w.tensor('scale_shift_table'))
   const [shiftMsa, scaleMsa, gateMsa, shiftMlp, scaleMlp, gateMlp] = [0, 1, 2, 3, 4, 5].map((k) => k * width)
 
@@ -99,8 +105,11 @@ async function block(
     as: 'operand',
   })
   const [q, k, v] = ['to_q', 'to_k', 'to_v'].map((part) => linear(g, a, attn1.affine(part), { as: 'operand' }))
+  const heads = q.dim(-1) / c.headDim // of this rank
   const { image } = await execution.attend(g, `transformer_blocks.${index}.attn1`, { q, k, v, heads })
-  x = linear(g, image, attn1.affine('to_out.0'), { gate: { of: table, offset: gateMsa }, residual: x })
+  // The gate is a factor, so that sums over ranks can be gated one by one; bias and residual are added by one of them.
+  const out1 = { gate: { of: table, offset: gateMsa }, residual: execution.once(x) }
+  x = await execution.reduce(g, linear(g, image, attn1.affine('to_out.0'), out1))
 
   const attn2 = w.at('attn2')
   const cross = attention(g, {
@@ -110,7 +119,7 @@ async function block(
     heads,
     mask: text.mask,
   })
-  x = linear(g, cross, attn2.affine('to_out.0'), { residual: x })
+  x = await execution.reduce(g, linear(g, cross, attn2.affine('to_out.0'), { residual: execution.once(x) }))
 
   const m = layerNorm(g, x, {
     eps: c.normEps,
@@ -118,7 +127,8 @@ async function block(
     as: 'operand',
   })
   const up = linear(g, m, w.affine('ff.net.0.proj'), { activation: 'gelu_tanh', as: 'operand' })
-  return linear(g, up, w.affine('ff.net.2'), { gate: { of: table, offset: gateMlp }, residual: x })
+  const down = { gate: { of: table, offset: gateMlp }, residual: execution.once(x) }
+  return execution.reduce(g, linear(g, up, w.affine('ff.net.2'), down))
 }
 
 function embedPatches(

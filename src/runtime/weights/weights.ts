@@ -1,6 +1,7 @@
 import type { Device } from '../device.ts'
 import { DitError } from '../errors.ts'
 import type { Affine } from '../ops/linear.ts'
+import type { Recorder } from '../recorder.ts'
 import type { Tensor } from '../tensor.ts'
 
 /** A network's weights on one device, by checkpoint key, seen from a place in the tree of keys. */
@@ -34,6 +35,11 @@ export class Weights {
   /** `name`.weight and `name`.bias of a norm that has both. */
   norm(name: string): { weight: Tensor; bias: Tensor } {
     return { weight: this.tensor(`${name}.weight`), bias: this.tensor(`${name}.bias`) }
+  }
+
+  /** Runs `body` on these weights; where ranks keep a share of them each, they are gathered for that long. */
+  using<T>(_g: Recorder, body: (weights: Weights) => Promise<T>): Promise<T> {
+    return body(this)
   }
 
   /** Destroys the buffers. */
