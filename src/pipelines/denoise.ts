@@ -1,87 +1,243 @@
+import type { Crew } from '../parallel/crew/crew.ts'
+import type { Piece } from '../parallel/crew/pieces.ts'
+import type { TensorSpec } from '../parallel/fabric/transport.ts'
 import { throwIfAborted } from '../runtime/abort.ts'
-import { DitError } from '../runtime/errors.ts'
-import { clamp, combine } from '../runtime/ops/index.ts'
+import type { Execution } from '../runtime/execution.ts'
+import { combine, join, narrow, place } from '../runtime/ops/index.ts'
 import type { Recorder } from '../runtime/recorder.ts'
 import type { Tensor } from '../runtime/tensor.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
+import { type SolverState, solverStep } from './solver_step.ts'
 
-/** What a step is made of. */
-export interface Stepping {
-  /** The guided model output for latents at timestep index i, of the latents' shape. */
-  predict(latents: Tensor, timestep: number): Promise<Tensor>
+/** A family's transformer as denoising sees it. */
+export interface DenoisingNetwork {
+  /** Rows of latents that a row of tokens stands for. */
+  readonly patch: number
+  readonly guidance: number
+  /** What a stage hands to the next for so many tokens. */
+  activations(tokens: number): readonly TensorSpec[]
+  /**
+   * @param latents of the whole picture, on the first stage
+   * @param activations of the stage before, on the others
+   * @returns activations, on the last stage patches [pictures · branches, tokens, values]
+   */
+  forward(
+    g: Recorder,
+    inputs: { readonly latents?: Tensor; readonly activations?: readonly Tensor[]; readonly timestep: number },
+    execution: Execution,
+  ): Promise<readonly Tensor[]>
+  /** Patches of whole rows → [pictures, channels, rows · patch, width]. */
+  unpatchify(g: Recorder, patches: Tensor, rows: number): Tensor
+}
+
+export interface DenoiseOptions {
+  crew: Crew
+  network: DenoisingNetwork
+  /** Unit noise times the scheduler's init_noise_sigma, [pictures, channels, height, width]. */
+  latents: Tensor
   scheduler: Scheduler
   /** Fresh unit noise of the latents' shape; asked for in the order of the steps, by schedulers that draw some. */
   noise?: () => Float32Array
-}
-
-export interface DenoiseOptions extends Stepping {
-  /** Unit noise times the scheduler's init_noise_sigma. */
-  latents: Tensor
   signal?: AbortSignal
-  /** Called when a step has run on the device; the state's newest denoised prediction is history[0]. */
-  onStep?: (step: number, timestep: number, state: SolverState) => void | Promise<void>
+  /** Called on the crew's leader when a step has run on the device. */
+  onStep?: (step: number, timestep: number, progress: Progress) => void | Promise<void>
 }
 
-/** The loop that all pipelines share: predict, step, once for each timestep. The final latents belong to the caller. */
-export async function denoise(g: Recorder, options: DenoiseOptions): Promise<Tensor> {
-  const { scheduler, signal, onStep } = options
-  let state: SolverState = { latents: options.latents, history: [] }
+/** What the leader can tell of the picture after a step, [pictures, channels, height, width]. */
+export interface Progress {
+  latents(): Promise<Float32Array>
+  /** What the network takes the picture for. */
+  denoised(): Promise<Float32Array>
+}
+
+/** The loop that all pipelines share: predict, step, once for each timestep. The final latents are the last stage's. */
+export async function denoise(g: Recorder, options: DenoiseOptions): Promise<Tensor | undefined> {
+  const { crew, scheduler, signal, onStep } = options
+  const denoising = new Denoising(g, options)
   const steps = scheduler.timesteps.length
   for (let i = 0; i < steps; i++) {
     throwIfAborted(signal)
-    state = await g.phase('step', async () => {
-      const next = await recordStep(g, state, options, i)
-      for (const tensor of [state.latents, ...state.history]) {
-        if (tensor !== next.latents && !next.history.includes(tensor)) g.release(tensor)
-      }
+    await g.phase('step', async () => {
+      await denoising.step(i)
       await g.flush()
-      await g.device.finished()
-      return next
+      // Stages run ahead of each other; one that waited for its device would wait for all.
+      if (crew.stages === 1) await g.device.finished()
     })
-    await onStep?.(i + 1, scheduler.timesteps[i], state)
+    if (crew.leads) await onStep?.(i + 1, scheduler.timesteps[i], denoising)
   }
-  for (const tensor of state.history) g.release(tensor)
-  return state.latents
+  await g.device.finished()
+  return denoising.finish()
 }
 
-/** What a multistep solver carries from step to step. */
-export interface SolverState {
-  readonly latents: Tensor
-  /** Denoised predictions of the steps before, the newest first. */
-  readonly history: readonly Tensor[]
+/** Compiles and reserves what denoising takes, and runs nothing. For use in a rehearsal. */
+export async function rehearseDenoising(g: Recorder, options: DenoiseOptions): Promise<void> {
+  const denoising = new Denoising(g, options)
+  for (const step of options.crew.kindsOfSteps) await g.phase('step', () => denoising.step(step))
+  denoising.finish()
+  options.crew.end(g)
 }
 
-/** Records one step: the prediction and the scheduler's plan for it. */
-export async function recordStep(
-  g: Recorder,
-  { latents, history }: SolverState,
-  { predict, scheduler, noise }: Stepping,
-  index: number,
-): Promise<SolverState> {
-  const { conv, next } = scheduler.step(index, history.length)
-  const [stepped, denoised] = await g.scope(async () => {
-    const scale = scheduler.scaleModelInput(index)
-    const input = scale === 1 ? latents : combine(g, [[latents, scale]])
-    const output = await predict(input, scheduler.timesteps[index])
-    const converted = combine(g, [
-      [latents, conv.sample],
-      [output, conv.output],
-    ])
-    const d0 = conv.clamp === undefined ? converted : clamp(g, converted, conv.clamp)
-    const earlier = [d0, ...history].slice(0, next.d.length)
-    const terms: [Tensor, number][] = [
-      [latents, next.sample],
-      ...earlier.map((d, k): [Tensor, number] => [d, next.d[k]]),
+/** A piece of the picture as the last stage has it. */
+interface PieceState extends SolverState {
+  readonly piece: Piece
+}
+
+class Denoising implements Progress {
+  readonly #g: Recorder
+  readonly #o: DenoiseOptions
+  /** The whole picture, on the first stage. */
+  #picture: Tensor
+  #states: PieceState[]
+  /** Pieces whose new latents the last stage is yet to send. */
+  #outstanding: Piece[] = []
+  #stepNoise: Float32Array | undefined
+
+  constructor(g: Recorder, options: DenoiseOptions) {
+    this.#g = g
+    this.#o = options
+    this.#picture = options.latents
+    this.#states = [{ piece: options.crew.whole, latents: options.latents, history: [] }]
+  }
+
+  async step(i: number): Promise<void> {
+    const { crew } = this.#o
+    this.#stepNoise = undefined
+    const pieces = crew.pieces(i)
+    if (crew.blocks.tail && this.#states.length !== pieces.length) this.#split(pieces)
+    for (const piece of pieces) await this.#through(i, piece)
+  }
+
+  async #through(i: number, piece: Piece): Promise<void> {
+    const { crew, network, scheduler } = this.#o
+    const { head, tail } = crew.blocks
+    const g = this.#g
+    const last = i + 1 === scheduler.timesteps.length
+    if (head) await this.#receiveLatents(piece)
+    const activations = head
+      ? undefined
+      : await crew.border.takeOver(g, this.#specs(i, piece), () => this.#following(i, piece))
+    const result = await g.scope(async () => {
+      const scale = scheduler.scaleModelInput(i)
+      const latents = head ? (scale === 1 ? this.#picture : combine(g, [[this.#picture, scale]])) : undefined
+      const inputs = { latents, activations, timestep: scheduler.timesteps[i] }
+      const out = await network.forward(g, inputs, crew.execution(i, piece))
+      if (!tail) {
+        await crew.border.passOn(g, out)
+        return undefined
+      }
+      const patches = await crew.predicted(g, piece, out[0], network.guidance)
+      const output = network.unpatchify(g, patches, piece.rows.end - piece.rows.first)
+      const state = this.#states[piece.index]
+      return solverStep(g, state, output, scheduler, i, () => this.#noise(piece))
+    })
+    if (activations) crew.border.release(g, activations)
+    if (head && !tail && !last) this.#expectLatents(piece)
+    if (result) await this.#take(piece, result, last)
+  }
+
+  /** The last stage's new state of a piece. */
+  async #take(piece: Piece, next: SolverState, last: boolean): Promise<void> {
+    const { crew } = this.#o
+    const g = this.#g
+    const before = this.#states[piece.index]
+    this.#states[piece.index] = { piece, ...next }
+    if (crew.stages > 1) {
+      if (!last) await crew.border.handBack(g, next.latents)
+    } else if (this.#states.length === 1) this.#picture = next.latents
+    else place(g, this.#picture, 2, piece.rows.first * this.#o.network.patch, next.latents)
+    for (const tensor of [before.latents, ...before.history]) {
+      if (tensor !== next.latents && tensor !== this.#picture && !next.history.includes(tensor)) g.release(tensor)
+    }
+  }
+
+  /** Cuts what the solver has of the whole picture into pieces. */
+  #split(pieces: readonly Piece[]): void {
+    const g = this.#g
+    const { patch } = this.#o.network
+    const [{ latents, history }] = this.#states
+    const cut = (x: Tensor, { rows }: Piece) => narrow(g, x, 2, rows.first * patch, rows.end * patch)
+    this.#states = pieces.map((piece) => ({
+      piece,
+      latents: cut(latents, piece),
+      history: history.map((d) => cut(d, piece)),
+    }))
+    for (const tensor of [latents, ...history]) if (tensor !== this.#picture) g.release(tensor)
+  }
+
+  #expectLatents(piece: Piece): void {
+    const { crew, network } = this.#o
+    const [pictures, channels, , width] = this.#picture.shape
+    const rows = (piece.rows.end - piece.rows.first) * network.patch
+    crew.border.expectLatents(this.#g, { shape: [pictures, channels, rows, width], dtype: 'f32' })
+    this.#outstanding.push(piece)
+  }
+
+  /** Takes in the new latents of what `piece` covers. */
+  async #receiveLatents({ rows }: Piece): Promise<void> {
+    const { crew, network } = this.#o
+    while (this.#outstanding.length > 0 && this.#outstanding[0].rows.first < rows.end) {
+      const { rows: arrived } = this.#outstanding.shift()!
+      const latents = await crew.border.takeLatents()
+      place(this.#g, this.#picture, 2, arrived.first * network.patch, latents)
+      crew.border.release(this.#g, [latents])
+    }
+  }
+
+  #specs(_step: number, { tokens }: Piece): readonly TensorSpec[] {
+    return this.#o.network.activations(tokens.end - tokens.first)
+  }
+
+  /** What comes from the stage before after this piece. */
+  #following(i: number, piece: Piece): readonly TensorSpec[] | undefined {
+    const { crew, scheduler } = this.#o
+    const [here, there] = [
+      crew.pieces(i)[piece.index + 1],
+      i + 1 < scheduler.timesteps.length ? crew.pieces(i + 1)[0] : undefined,
     ]
-    if (next.output !== 0) terms.push([output, next.output])
-    if (next.noise !== 0) terms.push([g.upload(drawn(noise), latents.shape, 'noise'), next.noise])
-    return [combine(g, terms), d0]
-  })
-  // A third-order solver looks back two steps.
-  return { latents: stepped, history: [denoised, ...history].slice(0, 2) }
-}
+    return here ? this.#specs(i, here) : there && this.#specs(i + 1, there)
+  }
 
-function drawn(noise: Stepping['noise']): Float32Array {
-  if (noise) return noise()
-  throw new DitError('validation', 'this scheduler draws noise in its steps, and was given none')
+  /** The rows of a piece of the noise that this step draws, [pictures, channels, rows, width]. */
+  #noise({ rows }: Piece): Float32Array {
+    const { noise, network, latents } = this.#o
+    this.#stepNoise ??= noise!()
+    if (this.#states.length === 1) return this.#stepNoise
+    const [pictures, channels, height, width] = latents.shape
+    const [first, end] = [rows.first * network.patch, rows.end * network.patch]
+    const planes = Array.from({ length: pictures * channels }, (_, plane) =>
+      this.#stepNoise!.subarray((plane * height + first) * width, (plane * height + end) * width),
+    )
+    const out = new Float32Array(planes.length * (end - first) * width)
+    for (const [k, plane] of planes.entries()) out.set(plane, k * plane.length)
+    return out
+  }
+
+  latents(): Promise<Float32Array> {
+    return this.#joined((state) => state.latents)
+  }
+
+  denoised(): Promise<Float32Array> {
+    return this.#joined((state) => state.history[0])
+  }
+
+  #joined(part: (state: PieceState) => Tensor): Promise<Float32Array> {
+    return this.#g.scope(() => this.#g.read(join(this.#g, this.#states.map(part), 2)))
+  }
+
+  /** The final latents, on the last stage; nothing else stays behind. */
+  finish(): Tensor | undefined {
+    const g = this.#g
+    const { tail } = this.#o.crew.blocks
+    const kept = tail
+      ? join(
+          g,
+          this.#states.map(({ latents }) => latents),
+          2,
+        )
+      : undefined
+    for (const tensor of [this.#picture, ...this.#states.flatMap(({ latents, history }) => [latents, ...history])]) {
+      if (tensor !== kept) g.release(tensor)
+    }
+    return kept
+  }
 }

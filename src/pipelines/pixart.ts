@@ -1,32 +1,33 @@
 import type { Component } from '../models/component.ts'
 import type { PixArtText } from '../models/pixart/transformer.ts'
+import { Crew } from '../parallel/crew/crew.ts'
+import { dealt } from '../parallel/crew/dealt.ts'
+import { oneRank, type Ranks } from '../parallel/crew/ranks.ts'
+import type { Share } from '../parallel/mesh/shares.ts'
 import { throwIfAborted } from '../runtime/abort.ts'
 import type { Device } from '../runtime/device.ts'
-import { DitError } from '../runtime/errors.ts'
 import { storedAs } from '../runtime/kernels.ts'
-import { gather, guide } from '../runtime/ops/index.ts'
+import { gather } from '../runtime/ops/index.ts'
 import { Recorder } from '../runtime/recorder.ts'
 import { BYTES_PER_ELEMENT, type Tensor } from '../runtime/tensor.ts'
 import { createScheduler } from '../schedulers/index.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
+import { type Captions, captionsOf, type PictureTexts, textsOf } from './captions.ts'
 import { checkDecoding, decodePictures, notANumber, rehearseDecoding } from './decode_latents.ts'
-import { denoise, recordStep, type SolverState } from './denoise.ts'
+import { type DenoiseOptions, denoise, type Progress, rehearseDenoising } from './denoise.ts'
+import type { DitImage } from './image/image.ts'
 import { RunNoise } from './noise.ts'
-import {
-  checkInteger,
-  checkNumber,
-  checkSide,
-  type PipelineOptions,
-  type PipelineOutput,
-  perPrompt,
-} from './options.ts'
-import { encodeCaptions, predictPixArt } from './pixart_network.ts'
+import { checkInteger, checkNumber, type PipelineOptions, type PipelineOutput } from './options.ts'
+import { type PictureSize, pictureSize } from './picture_size.ts'
+import { encodeCaptions, pixartNetwork } from './pixart_network.ts'
 import { type PreviewMap, previews } from './preview.ts'
-import { hasResolutionBins, resolutionBin } from './resolution_bins.ts'
-import { encodeWithT5, joinBatches, type PromptTokenizer, type TokenBatch, tokenize, trimPadding } from './text.ts'
+import { sharedText } from './shared_text.ts'
+import type { PromptTokenizer } from './text.ts'
 
 export interface PixArtComponents {
   readonly device: Device
+  /** This rank and those that it draws with; one that works alone unless told otherwise. */
+  readonly ranks?: Ranks
   readonly tokenizer: PromptTokenizer
   readonly textEncoder: Component<'T5EncoderModel'>
   readonly transformer: Component<'PixArtTransformer2DModel'>
@@ -82,14 +83,14 @@ class PixArtRun {
   readonly #c: PixArtComponents
   readonly #g: Recorder
   readonly #options: PixArtOptions
-  readonly #prompts: string[]
-  readonly #negatives: string[]
-  readonly #height: number
-  readonly #width: number
-  readonly #outHeight: number
-  readonly #outWidth: number
+  readonly #texts: PictureTexts[]
+  readonly #ranks: Ranks
+  readonly #crew: Crew
+  /** The pictures of this crew, of all that are drawn. */
+  readonly #dealt: Share
+  readonly #size: PictureSize
   readonly #guidance: number
-  readonly #imagesPerPrompt: number
+  readonly #allPictures: number
   readonly #scheduler: Scheduler
   readonly #textLength: number
   readonly #warnings: string[] = []
@@ -98,34 +99,18 @@ class PixArtRun {
     this.#c = c
     this.#g = g
     this.#options = options
-    this.#prompts = typeof prompt === 'string' ? [prompt] : prompt
-    if (
-      !Array.isArray(this.#prompts) ||
-      this.#prompts.length === 0 ||
-      this.#prompts.some((p) => typeof p !== 'string')
-    ) {
-      throw new DitError('bad-argument', 'a prompt is needed: a text, or a list of texts')
-    }
-    this.#negatives = perPrompt('negativePrompt', options.negativePrompt, this.#prompts.length)
-    this.#imagesPerPrompt = checkInteger('numImagesPerPrompt', options.numImagesPerPrompt ?? 1, 1, 1024)
+    const all = textsOf(prompt, options)
+    this.#ranks = c.ranks ?? oneRank()
+    this.#allPictures = all.length
+    this.#dealt = dealt(this.#ranks, all.length)
+    this.#texts = all.slice(this.#dealt.first, this.#dealt.end)
     this.#guidance = checkNumber('guidanceScale', options.guidanceScale ?? 4.5, 0, 1000)
     const { config } = c.transformer
-    const multiple = c.vae.config.scale * config.patch
-    const native = config.sampleSize * c.vae.config.scale
-    this.#outHeight = options.height ?? native
-    this.#outWidth = options.width ?? native
-    const binned = options.useResolutionBinning ?? hasResolutionBins(config.sampleSize)
-    if (binned && !hasResolutionBins(config.sampleSize)) {
-      throw new DitError('bad-argument', `useResolutionBinning: there is no table for sample_size ${config.sampleSize}`)
-    }
-    if (binned) {
-      checkInteger('height', this.#outHeight, 1, 65_536)
-      checkInteger('width', this.#outWidth, 1, 65_536)
-      ;[this.#height, this.#width] = resolutionBin(config.sampleSize, this.#outHeight, this.#outWidth)
-    } else {
-      this.#height = checkSide('height', this.#outHeight, multiple)
-      this.#width = checkSide('width', this.#outWidth, multiple)
-    }
+    this.#size = pictureSize(options, {
+      native: config.sampleSize * c.vae.config.scale,
+      multiple: c.vae.config.scale * config.patch,
+      sampleSize: config.sampleSize,
+    })
     this.#textLength = checkInteger(
       'maxSequenceLength',
       options.maxSequenceLength ?? Math.min(c.textLength, c.tokenizer.modelMaxLength),
@@ -138,143 +123,153 @@ class PixArtRun {
     if (eta > 0 && !this.#scheduler.takesEta) {
       this.#warnings.push(`eta is ${eta}, which only DDIMScheduler takes: the model's scheduler does without it`)
     }
+    this.#crew = new Crew(this.#ranks, {
+      blocks: config.layers,
+      grid: this.#size.grid,
+      steps: this.#scheduler.timesteps.length,
+      guided: this.#guidance > 1,
+    })
   }
 
+  /** What this rank has to give: pictures where it leads its crew, else none. */
   async draw(): Promise<PipelineOutput> {
     const g = this.#g
-    const { signal, outputType = 'pil' } = this.#options
+    if (this.#texts.length === 0) return this.#output([], new Float32Array(), undefined)
     this.#checkSizes()
-    const noise = new RunNoise(this.#latentShape, this.#options)
-    const scaled = noise.initial().map((v) => v * this.#scheduler.initNoiseSigma)
-    const tokens = this.#tokens()
-    await this.#rehearse(tokens)
-    throwIfAborted(signal)
+    const noise = new RunNoise([this.#allPictures, ...this.#latentShape.slice(1)], this.#options)
+    const scaled = this.#share(noise.initial()).map((v) => v * this.#scheduler.initNoiseSigma)
+    const captions = this.#captions()
+    await this.#rehearse(captions)
+    throwIfAborted(this.#options.signal)
 
-    const text = await this.#encodeText(tokens)
+    const text = await this.#encodeText(captions)
     const latents = await denoise(g, {
-      predict: (x, timestep) => this.#predict(x, timestep, text),
-      latents: g.upload(scaled, this.#latentShape, 'latents'),
-      scheduler: this.#scheduler,
-      noise: () => noise.next(),
-      signal,
-      onStep: (step, timestep, state) => this.#onStep(step, timestep, state),
+      ...this.#denoising(text, g.upload(scaled, this.#latentShape, 'latents')),
+      noise: () => this.#share(noise.next()),
+      signal: this.#options.signal,
+      onStep: (step, timestep, progress) => this.#onStep(step, timestep, progress),
     })
+    this.#crew.end(g)
     if (this.#options.seed !== undefined && noise.seed === undefined) {
       this.#warnings.push('the seed changes nothing: latents are given, and the scheduler draws no noise in its steps')
     }
+    if (!latents || !this.#crew.leads) return this.#output([], new Float32Array(), noise.seed)
     const data = await g.read(latents)
     if (!data.every(Number.isFinite)) {
       throw notANumber('the latents came out as not-a-number')
     }
-    const final = { data, shape: this.#latentShape }
-    const output = { height: this.#outHeight, width: this.#outWidth, tiling: this.#options.enableTiling, signal }
-    const images = outputType === 'latent' ? [] : await decodePictures(g, this.#c.vae, final, output)
-    return { images, latents: final, warnings: this.#warnings, seed: noise.seed }
+    return this.#output(await this.#decode(data), data, noise.seed)
+  }
+
+  #output(images: DitImage[], data: Float32Array, seed: PipelineOutput['seed']): PipelineOutput {
+    const shape = data.length > 0 ? this.#latentShape : [0, ...this.#latentShape.slice(1)]
+    return { images, latents: { data, shape }, warnings: this.#warnings, seed }
+  }
+
+  async #decode(data: Float32Array): Promise<DitImage[]> {
+    const { outputType = 'pil', enableTiling: tiling, signal } = this.#options
+    if (outputType === 'latent') return []
+    const output = { height: this.#size.outHeight, width: this.#size.outWidth, tiling, signal }
+    return decodePictures(this.#g, this.#c.vae, { data, shape: this.#latentShape }, output)
+  }
+
+  /** This crew's pictures of values that all pictures have. */
+  #share(values: Float32Array): Float32Array {
+    const size = values.length / this.#allPictures
+    return values.subarray(this.#dealt.first * size, this.#dealt.end * size)
   }
 
   /** Refuses what no buffer could hold before anything is made of that size on the host. */
   #checkSizes(): void {
     const { patch, width } = this.#c.transformer.config
     const { scale, outChannels } = this.#c.vae.config
-    const tokens = (this.#height * this.#width) / (scale * patch) ** 2
+    const tokens = (this.#size.height * this.#size.width) / (scale * patch) ** 2
     const { arena, target } = this.#c.device
     const operand = BYTES_PER_ELEMENT[storedAs(target, 'operand')]
-    const size = `height ${this.#height} and width ${this.#width}: `
-    arena.checkSize(this.#batch * tokens * 4 * width * operand, `${size}the feed-forward of the transformer`)
-    if (this.#options.outputType === 'latent') return
-    checkDecoding(arena, this.#c.vae.config, this.#height, this.#width, this.#options.enableTiling)
-    arena.checkSize(this.#outHeight * this.#outWidth * outChannels * 4, 'the resized picture')
+    const size = `height ${this.#size.height} and width ${this.#size.width}: `
+    const { mesh } = this.#ranks
+    const parts = mesh.degree('ulysses') * mesh.degree('ring') * mesh.degree('tensor')
+    const widest = (this.#batch * tokens * 4 * width * operand) / parts
+    arena.checkSize(widest, `${size}the feed-forward of the transformer`)
+    if (this.#options.outputType === 'latent' || !this.#crew.leads) return
+    checkDecoding(arena, this.#c.vae.config, this.#size.height, this.#size.width, this.#options.enableTiling)
+    arena.checkSize(this.#size.outHeight * this.#size.outWidth * outChannels * 4, 'the resized picture')
   }
 
-  get #pictures(): number {
-    return this.#prompts.length * this.#imagesPerPrompt
-  }
-
-  /** Pictures, and as many without the prompt where there is guidance. */
+  /** Pictures, once for each branch of this rank. */
   get #batch(): number {
-    return this.#pictures * (this.#guidance > 1 ? 2 : 1)
+    const { first, end } = this.#crew.branches
+    return this.#texts.length * (end - first)
   }
 
   get #latentShape(): number[] {
     const { scale } = this.#c.vae.config
-    return [this.#pictures, this.#c.transformer.config.inChannels, this.#height / scale, this.#width / scale]
-  }
-
-  /** Tokens of every different text once, and which of them each batch entry has. */
-  #tokens(): { tokens: TokenBatch; rows: Uint32Array } {
-    const clean = (texts: string[]) => texts.map((text) => text.toLowerCase().trim())
-    const prompts = clean(this.#prompts)
-    const negatives = this.#guidance > 1 ? clean(this.#negatives) : []
-    const { tokenizer } = this.#c
-    const unique = (texts: string[]) => [...new Set(texts)]
-    const [promptTexts, negativeTexts] = [unique(prompts), unique(negatives)]
-    let tokens = tokenize(tokenizer, promptTexts, this.#textLength, 'prompt')
-    if (negativeTexts.length > 0) {
-      tokens = joinBatches(tokenize(tokenizer, negativeTexts, this.#textLength, 'negative prompt'), tokens)
-    }
-    this.#warnings.push(...tokens.warnings)
-    const rows = [
-      ...negatives.map((text) => negativeTexts.indexOf(text)),
-      ...prompts.map((text) => negativeTexts.length + promptTexts.indexOf(text)),
+    return [
+      this.#texts.length,
+      this.#c.transformer.config.inChannels,
+      this.#size.height / scale,
+      this.#size.width / scale,
     ]
-    return {
-      tokens: trimPadding(tokens),
-      rows: Uint32Array.from(rows.flatMap((row) => Array<number>(this.#imagesPerPrompt).fill(row))),
-    }
   }
 
-  #encodeText({ tokens, rows }: { tokens: TokenBatch; rows: Uint32Array }): Promise<PixArtText> {
+  #captions(): Captions {
+    const captions = captionsOf(this.#c.tokenizer, this.#texts, {
+      length: this.#textLength,
+      guided: this.#guidance > 1,
+      branches: this.#crew.branches,
+    })
+    this.#warnings.push(...captions.tokens.warnings)
+    return captions
+  }
+
+  #encodeText({ tokens, rows }: Captions): Promise<PixArtText> {
     const g = this.#g
+    const { transformer, textEncoder } = this.#c
     const mask = [...rows].flatMap((row) => [...tokens.mask.subarray(row * tokens.length, (row + 1) * tokens.length)])
     return g.phase('text', () =>
       g.scope(async () => {
-        const unique = await encodeWithT5(g, this.#c.textEncoder, tokens)
+        const unique = await sharedText(g, this.#ranks, textEncoder, tokens)
         const captions = gather(g, unique, g.upload(rows, [rows.length], 'rows'))
-        return encodeCaptions(g, this.#c.transformer, captions, mask)
+        return encodeCaptions(g, transformer, captions, mask, this.#crew.blocks)
       }),
     )
   }
 
-  /** Noise prediction for latents [pictures, …], guided. */
-  async #predict(latents: Tensor, timestep: number, text: PixArtText): Promise<Tensor> {
-    const output = await predictPixArt(this.#g, this.#c.transformer, {
-      latents,
-      timestep,
+  #denoising(text: PixArtText, latents: Tensor): DenoiseOptions {
+    const [, channels, , width] = this.#latentShape
+    const network = pixartNetwork(this.#c.transformer, {
       text,
       batch: this.#batch,
-      channels: latents.dim(1),
-      size: { height: this.#height, width: this.#width },
+      latents: { channels, width },
+      size: { height: this.#size.height, width: this.#size.width },
+      guidance: this.#guidance,
     })
-    return this.#guidance > 1 ? guide(this.#g, output, this.#guidance) : output
+    return { crew: this.#crew, network, latents, scheduler: this.#scheduler }
   }
 
   /** Compiles all kernels side by side, and fails now if the sizes do not fit the device. */
-  async #rehearse(tokens: { tokens: TokenBatch; rows: Uint32Array }): Promise<void> {
+  async #rehearse(captions: Captions): Promise<void> {
     const g = this.#g
-    if (this.#options.outputType !== 'latent') {
+    if (this.#options.outputType !== 'latent' && this.#crew.leads) {
       await rehearseDecoding(g, this.#c.vae, this.#latentShape, this.#options.enableTiling)
     }
     await g.rehearse(async () => {
-      const text = await this.#encodeText(tokens)
-      const state = { latents: g.placeholder(this.#latentShape), history: [] }
-      const stepping = {
-        predict: (x: Tensor, timestep: number) => this.#predict(x, timestep, text),
-        scheduler: this.#scheduler,
-        noise: () => new Float32Array(state.latents.size),
-      }
-      await g.phase('step', () => recordStep(g, state, stepping, 0))
+      const text = await this.#encodeText(captions)
+      const latents = g.placeholder(this.#latentShape)
+      const noise = () => new Float32Array(latents.size)
+      await rehearseDenoising(g, { ...this.#denoising(text, latents), noise })
     })
   }
 
-  async #onStep(step: number, timestep: number, state: SolverState): Promise<void> {
+  async #onStep(step: number, timestep: number, progress: Progress): Promise<void> {
     const { preview } = this.#c
     await this.#options.onStep?.({
       step,
       steps: this.#scheduler.timesteps.length,
       timestep,
-      latents: () => this.#g.read(state.latents),
+      latents: () => progress.latents(),
       // What the model takes the picture for: clear long before the noise is gone.
-      preview: async () => (preview ? previews(preview, await this.#g.read(state.history[0]), this.#latentShape) : []),
+      preview: async () => (preview ? previews(preview, await progress.denoised(), this.#latentShape) : []),
     })
   }
 }

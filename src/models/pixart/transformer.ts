@@ -45,8 +45,8 @@ export async function encodeText(
 }
 
 export interface PixArtInputs {
-  /** [pictures, inChannels, height, width]; fewer pictures than the text's batch repeat (guidance). */
-  readonly latents: Tensor
+  /** [pictures, inChannels, height, width], on the first stage; fewer pictures than the text's batch repeat (guidance). */
+  readonly latents?: Tensor
   /** Of each batch entry. */
   readonly timesteps: ArrayLike<number>
   readonly text: PixArtText
@@ -72,7 +72,7 @@ export async function pixartTransformer(
     timestepConditions(g, c, w.at('adaln_single'), timesteps, conditions),
   )
 
-  let x = hidden ?? (await g.scope(() => embedPatches(g, c, w, latents, timesteps.length, tokens)))
+  let x = hidden ?? (await g.scope(() => embedPatches(g, c, w, latents!, timesteps.length, tokens)))
   for (let i = blocks.first; i < blocks.end; i++) {
     const weights = w.at('transformer_blocks').at(i)
     x = await weights.using(g, (own) => g.scope(() => block(g, c, own, i, x, modulation, text, execution)))

@@ -1,5 +1,7 @@
 import { readJson } from '../../../models/component.ts'
-import { denoise } from '../../../pipelines/denoise.ts'
+import { Crew } from '../../../parallel/crew/crew.ts'
+import { oneRank } from '../../../parallel/crew/ranks.ts'
+import { type DenoisingNetwork, denoise } from '../../../pipelines/denoise.ts'
 import { DitError } from '../../../runtime/errors.ts'
 import { combine } from '../../../runtime/ops/index.ts'
 import { createScheduler } from '../../../schedulers/index.ts'
@@ -30,25 +32,36 @@ export const schedulerRunner: Runner = {
     const stepNoise = await storedNoise(io, noise.length)
     const samples: Float32Array[] = []
     const denoised: Float32Array[] = []
+    const facts = { blocks: 1, grid: { rows: 1, columns: 1 }, steps: scheduler.timesteps.length, guided: false }
     await run.compute((g) =>
       denoise(g, {
+        crew: new Crew(oneRank(), facts),
+        network: SYNTHETIC,
         scheduler,
         latents: g.upload(noise, shape, 'latents'),
         noise: stepNoise,
-        predict: async (x, t) =>
-          combine(g, [
-            [x, 0.1],
-            [g.upload(new Float32Array([Math.sin(t / 100)]), [1]), 1],
-          ]),
-        onStep: async (_step, _timestep, { latents, history }) => {
-          samples.push(await g.read(latents))
-          denoised.push(await g.read(history[0]))
+        onStep: async (_step, _timestep, progress) => {
+          samples.push(await progress.latents())
+          denoised.push(await progress.denoised())
         },
       }),
     )
     await compareSteps(run, 'output.samples', samples)
     if (io.has('inter.pred_original_sample')) await compareSteps(run, 'inter.pred_original_sample', denoised)
   },
+}
+
+const SYNTHETIC: DenoisingNetwork = {
+  patch: 1,
+  guidance: 1,
+  activations: () => [],
+  forward: async (g, { latents, timestep }) => [
+    combine(g, [
+      [latents!, 0.1],
+      [g.upload(new Float32Array([Math.sin(timestep / 100)]), [1]), 1],
+    ]),
+  ],
+  unpatchify: (_g, output) => output,
 }
 
 function create(config: unknown): Scheduler {

@@ -1,0 +1,164 @@
+import type { Execution } from '../../runtime/execution.ts'
+import { guide, join } from '../../runtime/ops/index.ts'
+import type { Recorder } from '../../runtime/recorder.ts'
+import type { Tensor } from '../../runtime/tensor.ts'
+import { allGather, reduce } from '../fabric/collectives.ts'
+import type { Group } from '../mesh/mesh.ts'
+import { type Share, sharesOf } from '../mesh/shares.ts'
+import { attendFresh, attendKept, attendStale, type Sequence } from '../methods/attend.ts'
+import { KeptKeys } from '../methods/kept_keys.ts'
+import { Border } from './border.ts'
+import { type Grid, type Piece, piecesOf } from './pieces.ts'
+import { type Ranks, speedsAlong } from './ranks.ts'
+import { blocksOf } from './stages.ts'
+
+/** What dividing a request among ranks takes to know of it. */
+export interface RequestFacts {
+  /** Blocks of the transformer. */
+  readonly blocks: number
+  readonly grid: Grid
+  /** Denoising steps. */
+  readonly steps: number
+  /** Whether there is a branch without the prompt. */
+  readonly guided: boolean
+}
+
+/** The ranks that draw one batch of pictures together, as one of them sees its part: made anew for each request. */
+export class Crew {
+  /** Blocks of this rank's stage. */
+  readonly blocks: Execution['blocks']
+  /** Branches of this rank: 0 is the one without the prompt, 1 the one with it. */
+  readonly branches: Share
+  /** Activations and latents between the stages. */
+  readonly border: Border
+  readonly #ranks: Ranks
+  readonly #facts: RequestFacts
+  readonly #sequence: Group
+  readonly #warmup: number
+  /** The picture as one piece. */
+  readonly whole: Piece
+  readonly #patches: Piece[]
+  readonly #kept: KeptKeys
+
+  /** @throws DitError 'bad-argument' where there is less to do than ranks to do it */
+  constructor(ranks: Ranks, facts: RequestFacts) {
+    const { mesh, config } = ranks
+    this.#ranks = ranks
+    this.#facts = facts
+    this.blocks = blocksOf(ranks, facts.blocks)
+    this.branches = branchesOf(ranks, facts.guided)
+    this.#sequence = mesh.group('ulysses', 'ring')
+    this.#warmup = Math.min(config.warmupSteps, facts.steps)
+    this.whole = piecesOf(facts.grid, 1)[0]
+    this.#patches = config.distrifusion ? [this.whole] : piecesOf(facts.grid, config.numPipelinePatch)
+    this.#kept = new KeptKeys(facts.grid.rows * facts.grid.columns)
+    this.border = new Border(ranks)
+    for (const piece of [this.whole, ...this.#patches]) this.#tokensOf(piece)
+  }
+
+  /** Whether this rank is the one that speaks for its crew: it has the final latents and hears of every step. */
+  get leads(): boolean {
+    const { mesh } = this.#ranks
+    return this.blocks.tail && (['tensor', 'ulysses', 'ring', 'cfg'] as const).every((axis) => mesh.at(axis) === 0)
+  }
+
+  get stages(): number {
+    return this.#ranks.mesh.degree('pipefusion')
+  }
+
+  /** The pieces of a step, in the order in which they go through the network. */
+  pieces(step: number): readonly Piece[] {
+    return step < this.#warmup ? [this.whole] : this.#patches
+  }
+
+  /** The steps that differ in their pieces: what a rehearsal goes through. */
+  get kindsOfSteps(): number[] {
+    const first = this.#warmup < this.#facts.steps ? this.#warmup : 0
+    return [...new Set([0, first])]
+  }
+
+  /** How this rank carries out a piece of a step. */
+  execution(step: number, piece: Piece): Execution {
+    const { mesh, fabric, config } = this.#ranks
+    const tokens = this.#tokensOf(piece)
+    const sequence: Sequence = {
+      fabric,
+      ulysses: mesh.group('ulysses'),
+      ring: mesh.group('ring'),
+      all: this.#sequence,
+      tokens,
+    }
+    const tensor = mesh.group('tensor')
+    const stale = this.#patches.length > 1 && this.#warmup < this.#facts.steps
+    const distri = {
+      fresh: step < this.#warmup,
+      receives: step > this.#warmup,
+      sends: step >= this.#warmup && step + 1 < this.#facts.steps,
+    }
+    return {
+      blocks: this.blocks,
+      tokens: tokens[this.#sequence.index],
+      attend: async (g, site, inputs) => ({
+        image: config.distrifusion
+          ? await attendStale(g, sequence, this.#kept, site, inputs, distri)
+          : stale
+            ? await attendKept(g, sequence, this.#kept, site, inputs)
+            : await attendFresh(g, sequence, inputs),
+      }),
+      reduce: async (g, x) => (fabric ? reduce(g, fabric, tensor, 'tensor.sum', x) : x),
+      once: (x) => (tensor.index === 0 ? x : undefined),
+    }
+  }
+
+  /**
+   * The guided prediction of a piece, the same on all ranks of the last stage.
+   *
+   * @param patches of this rank's branches and tokens, [pictures · branches, tokens, values]
+   * @returns [pictures, tokens of the piece, values]
+   */
+  async predicted(g: Recorder, piece: Piece, patches: Tensor, guidance: number): Promise<Tensor> {
+    const { mesh, fabric } = this.#ranks
+    let x = patches
+    if (fabric && mesh.degree('cfg') > 1) {
+      const specs = Array(2).fill([{ shape: x.shape, dtype: x.dtype }])
+      const branches = await allGather(g, fabric, mesh.group('cfg'), 'cfg.noise', [x], specs)
+      x = join(
+        g,
+        branches.map(([branch]) => branch),
+        0,
+      )
+    }
+    if (this.#facts.guided) x = guide(g, x, guidance)
+    if (!fabric || this.#sequence.ranks.length === 1) return x
+    const specs = this.#tokensOf(piece).map(({ first, end }) => [
+      { shape: x.shape.with(1, end - first), dtype: x.dtype },
+    ])
+    const parts = await allGather(g, fabric, this.#sequence, 'sp.noise', [x], specs)
+    return join(
+      g,
+      parts.map(([part]) => part),
+      1,
+    )
+  }
+
+  /** Gives back what was kept for this request. */
+  end(g: Recorder): void {
+    this.#kept.drop(g)
+    this.border.drop(g)
+  }
+
+  /** Tokens of each rank of the sequence group. */
+  #tokensOf({ tokens: { first, end } }: Piece): Share[] {
+    const speeds = speedsAlong(this.#ranks, 'ulysses', 'ring')
+    return sharesOf(end - first, speeds, 'tokens').map((share) => ({
+      first: first + share.first,
+      end: first + share.end,
+    }))
+  }
+}
+
+function branchesOf({ mesh }: Ranks, guided: boolean): Share {
+  if (!guided) return { first: 1, end: 2 }
+  if (mesh.degree('cfg') === 1) return { first: 0, end: 2 }
+  return { first: mesh.at('cfg'), end: mesh.at('cfg') + 1 }
+}
