@@ -25,7 +25,11 @@ export class Fabric {
   }
 
   /** @param parts asked for when all that is recorded has been submitted, and so has its place */
-  async sendParts(g: Recorder, to: number, tag: string, parts: () => Part[]): Promise<void> {
+  sendParts(g: Recorder, to: number, tag: string, parts: () => Part[]): Promise<void> {
+    return heard(this.#send(g, to, tag, parts))
+  }
+
+  async #send(g: Recorder, to: number, tag: string, parts: () => Part[]): Promise<void> {
     await g.flush()
     if (g.rehearsing) return
     const message = parts()
@@ -37,11 +41,15 @@ export class Fabric {
   /** The tensors of a message; they belong to the scope in which this is called, and hold their values when it settles. */
   recv(g: Recorder, from: number, tag: string, specs: readonly TensorSpec[]): Promise<Tensor[]> {
     const tensors = specs.map(({ shape, dtype }) => g.allocate(shape, dtype, tag))
-    return this.recvParts(g, from, tag, tensors.map(whole)).then(() => tensors)
+    return heard(this.recvParts(g, from, tag, tensors.map(whole)).then(() => tensors))
   }
 
   /** Fills parts of tensors that have their place already. */
-  async recvParts(g: Recorder, from: number, tag: string, parts: readonly Part[]): Promise<void> {
+  recvParts(g: Recorder, from: number, tag: string, parts: readonly Part[]): Promise<void> {
+    return heard(this.#recv(g, from, tag, parts))
+  }
+
+  async #recv(g: Recorder, from: number, tag: string, parts: readonly Part[]): Promise<void> {
     if (g.rehearsing) return
     const arrival = this.#untilFailed(this.#transport.recv(from, tag, parts))
     await watched(arrival, this.#transport, { rank: this.rank, from, tag }, this.#silence)
@@ -54,7 +62,18 @@ export class Fabric {
     await Promise.all(others.map((rank) => this.recvParts(g, rank, tag, [])))
   }
 
+  /** Ends the work of all ranks, which get this error. */
+  fail(error: unknown): void {
+    this.#transport.fail(error)
+  }
+
   #untilFailed<T>(work: Promise<T>): Promise<T> {
     return Promise.race([work, this.#transport.failed])
   }
+}
+
+/** A promise whose failure is not reported as nobody's: the caller hears of it when it waits, or of another one first. */
+function heard<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => {})
+  return work
 }

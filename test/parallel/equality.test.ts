@@ -1,0 +1,106 @@
+import { readFileSync } from 'node:fs'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { ON_ONE_DEVICE, type ParallelConfig } from '../../src/parallel/config/parallel_config.ts'
+import { type Degrees, ONE_RANK } from '../../src/parallel/mesh/mesh.ts'
+import { parseJson } from '../../src/runtime/json.ts'
+import type { Source } from '../../src/runtime/weights/source.ts'
+import { createScheduler } from '../../src/schedulers/index.ts'
+import { denoisePart, joined, loadPart, type Pictures, predictionAt } from '../support/divided.ts'
+import { random, relativeL2 } from '../support/numbers.ts'
+import { randomPixArt } from '../support/random_pixart.ts'
+import { onMesh } from '../support/ranks.ts'
+
+const STEPS = 8
+
+/** Every way to write 8 as a product of the degrees of axes whose results equal one device's. */
+const factorisations = (): Degrees[] => {
+  const all: Degrees[] = []
+  for (const data of [1, 2, 4, 8])
+    for (const cfg of [1, 2])
+      for (const ring of [1, 2, 4, 8])
+        for (const ulysses of [1, 2, 4, 8])
+          for (const tensor of [1, 2, 4, 8]) {
+            if (data * cfg * ring * ulysses * tensor === 8) all.push({ ...ONE_RANK, data, cfg, ring, ulysses, tensor })
+          }
+  return all
+}
+
+const text = ({ pipefusion: _, ...degrees }: Degrees): string =>
+  Object.entries(degrees)
+    .filter(([, degree]) => degree > 1)
+    .map(([axis, degree]) => `${axis} ${degree}`)
+    .join(' x ')
+
+const config = (degrees: Degrees): ParallelConfig => ({ ...ON_ONE_DEVICE, degrees })
+
+const schedule = () => {
+  const scheduler = createScheduler(
+    parseJson(
+      readFileSync(new URL('../../models/emoji-pixart/scheduler/scheduler_config.json', import.meta.url), 'utf8'),
+      'scheduler',
+    ),
+  )
+  scheduler.setTimesteps(STEPS)
+  return scheduler
+}
+
+describe('30 ways to divide work among 8 ranks', () => {
+  const pictures: Pictures = {
+    count: 8,
+    height: 12,
+    width: 10,
+    textLength: 5,
+    captions: random(2 * 8 * 5 * 24),
+    captionChannels: 24,
+    mask: Float32Array.from({ length: 2 * 8 * 5 }, (_, i) => (i % 5 < 4 ? 1 : 0)),
+    channels: 4,
+    guidance: 4.5,
+  }
+  const noise = random(8 * 4 * 12 * 10, 1.7)
+  let source: Source
+  /** Of one device: latents before each step, the predictions there, and the final latents. */
+  let latents: Float32Array[]
+  let predictions: Float32Array[]
+
+  beforeAll(async () => {
+    source = randomPixArt()
+    const [trace] = await onMesh(config(ONE_RANK), async (rank) => {
+      const transformer = await loadPart(rank, source)
+      const states: Float32Array[] = [noise]
+      await denoisePart(rank, transformer, pictures, noise, schedule(), async (_step, _timestep, progress) => {
+        states.push(await progress.latents())
+      })
+      const guided: Float32Array[] = []
+      for (const [i, timestep] of schedule().timesteps.entries()) {
+        guided.push((await denoisePart(rank, transformer, pictures, states[i], predictionAt(timestep)))!)
+      }
+      transformer.weights.free()
+      return { states, guided }
+    })
+    latents = trace.states
+    predictions = trace.guided
+  })
+
+  it('are 30', () => expect(factorisations()).toHaveLength(30))
+
+  it.each(
+    factorisations()
+      .filter((d) => d.tensor === 1)
+      .map((degrees) => [text(degrees), degrees] as const),
+  )('%s', async (_, degrees) => {
+    const results = await onMesh(config(degrees), async (rank) => {
+      const transformer = await loadPart(rank, source)
+      const guided: (Float32Array | undefined)[] = []
+      for (const [i, timestep] of schedule().timesteps.entries()) {
+        guided.push(await denoisePart(rank, transformer, pictures, latents[i], predictionAt(timestep)))
+      }
+      const final = await denoisePart(rank, transformer, pictures, noise, schedule())
+      transformer.weights.free()
+      return { guided, final }
+    })
+    for (let i = 0; i < STEPS; i++) {
+      expect(relativeL2(joined(results.map(({ guided }) => guided[i])), predictions[i])).toBeLessThan(1e-5)
+    }
+    expect(relativeL2(joined(results.map(({ final }) => final)), latents[STEPS])).toBeLessThan(2e-5)
+  })
+})
