@@ -7,6 +7,7 @@ import * as elementwise from '../../src/wgsl/elementwise.ts'
 import { groupApply } from '../../src/wgsl/group_norm.ts'
 import * as layout from '../../src/wgsl/layout.ts'
 import { matmul, matmulName } from '../../src/wgsl/matmul.ts'
+import { mergeAttention } from '../../src/wgsl/merge_attention.ts'
 import { norm } from '../../src/wgsl/norm.ts'
 import { testDevice } from '../support/device.ts'
 import { CPU, epilogues, FULL, GPU, PLAIN, variants } from './variants.ts'
@@ -60,6 +61,7 @@ describe('generated text', () => {
       }),
     ],
     ['group_norm_apply', groupApply(true, 'f16', 16)],
+    ['merge_attention', mergeAttention({ a: 'f32', b: 'f16', out: 'f32', vec: 4, workgroup: 64 })],
     ['combine', elementwise.combine(3, 16)],
     ['patchify', layout.patchify(16)],
     ['convert', convert('BF16', 'f32', 'window', 64)],

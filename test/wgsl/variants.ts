@@ -10,6 +10,7 @@ import * as elementwise from '../../src/wgsl/elementwise.ts'
 import { groupApply, groupApplyName, groupStatistics } from '../../src/wgsl/group_norm.ts'
 import * as layout from '../../src/wgsl/layout.ts'
 import { type MatmulParameters, matmul, matmulName } from '../../src/wgsl/matmul.ts'
+import { mergeAttention, mergeAttentionName } from '../../src/wgsl/merge_attention.ts'
 import { norm, normName } from '../../src/wgsl/norm.ts'
 import type { Stored } from '../../src/wgsl/stored.ts'
 import type { Epilogue } from '../../src/wgsl/tile/epilogue.ts'
@@ -35,6 +36,7 @@ export function variants(stored: Stored, quads: boolean): Record<string, Variant
     matmul: matmuls(stored, quads),
     attention: attentions(stored, quads),
     norm: norms(stored),
+    merge: merges(stored),
     other: others(stored),
   }
 }
@@ -104,6 +106,18 @@ function norms(y: Stored): Variant[] {
           const parts = { weight: !!(bits & 1), bias: !!(bits & 2), modulation: !!(bits & 4) }
           const parameters = { kind, workgroup, stored: { x, y }, ...parts }
           all.push([normName(parameters), norm(parameters)])
+        }
+  return all
+}
+
+function merges(b: Stored): Variant[] {
+  const all: Variant[] = []
+  for (const a of b === 'f16' ? (['f32', 'f16'] as const) : (['f32'] as const))
+    for (const out of b === 'f16' ? (['f32', 'f16'] as const) : (['f32'] as const))
+      for (const vec of [1, 4] as const)
+        for (const workgroup of [16, 64]) {
+          const parameters = { a, b, out, vec, workgroup }
+          all.push([mergeAttentionName(parameters), mergeAttention(parameters)])
         }
   return all
 }
