@@ -1,5 +1,6 @@
 import { loadComponent, type NetworkClass, readJson } from '../models/component.ts'
 import { loadTokenizer } from '../models/tokenizers/load_tokenizer.ts'
+import type { Ranks } from '../parallel/crew/ranks.ts'
 import { Device, type DeviceOptions } from '../runtime/device.ts'
 import { DitError } from '../runtime/errors.ts'
 import { openPlatform } from '../runtime/platform/platform.ts'
@@ -14,6 +15,8 @@ import type { PromptTokenizer } from './text.ts'
 export interface FromPretrainedOptions extends Pick<DeviceOptions, 'memory' | 'tier'> {
   /** An opened device; by default the runtime's best is opened. */
   device?: Device
+  /** One rank of several that draw together: it loads its part alone. */
+  ranks?: Ranks
   /** Variant of the weight files, e.g. 'fp16'. Default: the plain ones, or else the only ones there are. */
   variant?: string
   /** Instead of the folder's own, as diffusers takes components. */
@@ -98,7 +101,7 @@ async function loadPixArt(
   device: Device,
   source: Source,
   textLength: number,
-  { variant, tokenizer: given, onProgress, signal }: FromPretrainedOptions,
+  { ranks, variant, tokenizer: given, onProgress, signal }: FromPretrainedOptions,
 ): Promise<PixArtComponents> {
   const loading = (component: string) => ({
     variant,
@@ -121,7 +124,7 @@ async function loadPixArt(
     const preview = (await source.exists(PREVIEW_FILE))
       ? previewMap(await readJson(source, PREVIEW_FILE), vae.config.latentChannels)
       : undefined
-    return { device, tokenizer, textEncoder, transformer, vae, schedulerConfig, preview, textLength }
+    return { device, ranks, tokenizer, textEncoder, transformer, vae, schedulerConfig, preview, textLength }
   } catch (error) {
     for (const { weights } of loaded) weights.free()
     throw error

@@ -8,6 +8,8 @@ import { checkInteger, type PipelineOptions } from './options.ts'
 /** Seeds that nobody gave are drawn below this, so that people can type them again. */
 const RANDOM_SEEDS = 2 ** 32
 
+export const randomSeed = (): number => Math.floor(Math.random() * RANDOM_SEEDS)
+
 /** The random numbers of one run: first those that denoising starts from, then those of its steps. */
 export class RunNoise {
   readonly #shape: readonly number[]
@@ -26,7 +28,7 @@ export class RunNoise {
   ) {
     this.#shape = shape
     this.#latents = latents && checkLatents(latents, shape)
-    this.#seed = seed ?? Math.floor(Math.random() * RANDOM_SEEDS)
+    this.#seed = seed ?? randomSeed()
     this.#generators = generatorsOf(this.#seed, shape[0], makerOf(generator))
   }
 

@@ -61,6 +61,10 @@ export class PixArtPipeline {
       const g = this.#recorder
       try {
         return await g.device.during(() => new PixArtRun(this.components, g, prompt, options).draw())
+      } catch (error) {
+        // The other ranks need not wait for what will not come.
+        this.components.ranks?.fabric?.fail(error)
+        throw error
       } finally {
         g.reset()
       }

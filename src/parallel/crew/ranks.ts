@@ -5,8 +5,8 @@ import { AXES, type Axis, type Group, Mesh } from '../mesh/mesh.ts'
 /** One rank among those that work together: its place, its way to the others, and how they divide the work. */
 export interface Ranks {
   readonly mesh: Mesh
-  /** None where there is one rank. */
-  readonly fabric: Fabric | undefined
+  /** None where there is one rank; another one after a failure. */
+  fabric: Fabric | undefined
   readonly config: ParallelConfig
   /** Relative speed of every rank's device. */
   readonly speeds: readonly number[]

@@ -1,0 +1,50 @@
+import type { DitImage } from '../image/image.ts'
+import type { PipelineOutput } from '../options.ts'
+import type { PixArtOptions } from '../pixart.ts'
+
+/** What is heard after each denoising step, of the first crew's pictures. */
+export interface TeamStep {
+  /** Steps done, from 1. */
+  readonly step: number
+  readonly steps: number
+  readonly timestep: number
+  /** Small pictures of what is forming, one pixel a latent; none where the model has no map for them. */
+  preview(): Promise<DitImage[]>
+}
+
+export interface TeamOptions extends Omit<PixArtOptions, 'onStep'> {
+  onStep?: (step: TeamStep) => void | Promise<void>
+}
+
+/** Ranks that draw together. */
+export interface Team {
+  readonly size: number
+  /** The class that model_index.json names. */
+  readonly className: string
+  /** The device of each rank. */
+  readonly deviceNames: readonly string[]
+  /** Draws pictures; they come in the order of the prompts. Calls that overlap wait for each other. */
+  run(prompt: string | string[], options?: TeamOptions): Promise<PipelineOutput>
+  /** Bytes that each rank sent so far, by tag. */
+  sent(): Promise<ReadonlyMap<string, number>[]>
+  /** Ends all ranks. */
+  close(): Promise<void>
+}
+
+/** What the leaders of the crews have, as one: pictures and latents in the order of the ranks, which is the prompts'. */
+export function joinedOutput(outputs: readonly PipelineOutput[]): PipelineOutput {
+  const leading = outputs.filter(({ latents }) => latents.data.length > 0)
+  const data = new Float32Array(leading.reduce((sum, { latents }) => sum + latents.data.length, 0))
+  let at = 0
+  for (const { latents } of leading) {
+    data.set(latents.data, at)
+    at += latents.data.length
+  }
+  const pictures = leading.reduce((sum, { latents }) => sum + latents.shape[0], 0)
+  return {
+    images: leading.flatMap(({ images }) => images),
+    latents: { data, shape: [pictures, ...outputs[0].latents.shape.slice(1)] },
+    warnings: [...new Set(outputs.flatMap(({ warnings }) => warnings))],
+    seed: outputs[0].seed,
+  }
+}
