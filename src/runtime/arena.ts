@@ -32,8 +32,11 @@ export class Arena {
   readonly #pending = new Map<Placement, Promise<boolean>>()
   /** Those that it could not: of no use to anybody, wherever they still turn up. */
   readonly #dead = new WeakSet<Placement>()
-  /** Free for dispatches to come, but dispatches that are not submitted yet use them: not to be destroyed or written. */
-  readonly #unsubmitted = new Set<Placement>()
+  /**
+   * Free for what one recorder submits later, which still has to submit dispatches that use them: until then nobody
+   * else may write or destroy them.
+   */
+  readonly #unsubmitted = new Map<Placement, object>()
   /** Bytes of all buffers the arena holds, used or free. */
   reserved = 0
   /** The most that `reserved` ever was. */
@@ -49,12 +52,13 @@ export class Arena {
     this.#device = device
   }
 
-  /** @param now whether it is written at once, before what is recorded and not yet submitted */
-  take(bytes: number, label: string, now = false): Placement {
+  /** @param by the recorder whose next dispatches use it; without one it may be written at once */
+  take(bytes: number, label: string, by?: object): Placement {
     const wanted = sizeClass(bytes)
     let best = -1
     for (let i = 0; i < this.#free.length; i++) {
-      if (now && this.#unsubmitted.has(this.#free[i])) continue
+      const user = this.#unsubmitted.get(this.#free[i])
+      if (user && user !== by) continue
       const size = this.#free[i].bytes
       if (size >= wanted && size <= wanted * 2 && (best < 0 || size < this.#free[best].bytes)) best = i
     }
@@ -136,17 +140,17 @@ export class Arena {
     this.phases.set(this.#phase, { used: Math.max(used, this.#used), greatest: Math.max(greatest, taken) })
   }
 
-  /** @param submitted whether all dispatches that use it are */
-  give(placement: Placement, submitted = true): void {
+  /** @param by the recorder that has not submitted yet what uses it */
+  give(placement: Placement, by?: object): void {
     if (this.#dead.has(placement)) return
-    if (!submitted) this.#unsubmitted.add(placement)
+    if (by) this.#unsubmitted.set(placement, by)
     this.#used -= placement.bytes
     this.#free.push(placement)
   }
 
-  /** All dispatches that placements were given to are submitted, or will never be. */
-  submitted(): void {
-    this.#unsubmitted.clear()
+  /** All dispatches of the recorder that use what it gave are submitted, or will never be. */
+  submitted(by: object): void {
+    for (const [placement, user] of this.#unsubmitted) if (user === by) this.#unsubmitted.delete(placement)
   }
 
   /** Destroys what is free: between phases whose sizes differ (text encoder, transformer, autoencoder). */

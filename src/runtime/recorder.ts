@@ -20,9 +20,10 @@ export class Recorder {
   readonly #placeholders = new WeakSet<Tensor>()
   readonly #kept = new Set<Tensor>()
   #rehearsing = false
-  /** Flushes under way, which submit in the order in which they were asked for. */
-  #flushing: Promise<unknown> = Promise.resolve()
-  #underWay: Dispatch[] = []
+  /** Settles after all flushes so far, which submit in the order in which they were asked for. */
+  #flushing: Promise<void> = Promise.resolve()
+  /** Some dispatches have their buffers and are not submitted yet. */
+  #placed = false
 
   constructor(device: Device) {
     this.device = device
@@ -48,7 +49,7 @@ export class Recorder {
     if (tensor.size !== data.length) {
       throw new DitError('bad-argument', `${label}: ${data.length} values do not fill shape ${shapeText(shape)}`)
     }
-    tensor.placement = this.#arena.take(tensor.bytes, label, true)
+    tensor.placement = this.#arena.take(tensor.bytes, label)
     // A copy: `data` may be a view of a SharedArrayBuffer, which dawn.node cannot take.
     const bytes = new Uint8Array(tensor.bytes)
     bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
@@ -59,7 +60,7 @@ export class Recorder {
   /** A tensor that has its bytes now, for what fills it by other ways than dispatches: what other ranks send. */
   allocate(shape: readonly number[], dtype: DType = 'f32', label = ''): Tensor {
     const tensor = this.create(shape, dtype, label)
-    tensor.placement = this.#arena.take(tensor.bytes, label, true)
+    tensor.placement = this.#arena.take(tensor.bytes, label)
     return tensor
   }
 
@@ -68,7 +69,7 @@ export class Recorder {
     const tensor = new Tensor(shape, dtype, label)
     this.#arena.checkSize(tensor.bytes, label)
     tensor.persistent = true
-    tensor.placement = this.#arena.take(tensor.bytes, label, true)
+    tensor.placement = this.#arena.take(tensor.bytes, label)
     this.#kept.add(tensor)
     return tensor
   }
@@ -96,6 +97,7 @@ export class Recorder {
     for (const tensor of dispatch.inputs) {
       if (tensor.released) throw new DitError('validation', `${dispatch.kernel.name} uses a released tensor`)
     }
+    for (const tensor of tensorsOf(dispatch)) tensor.uses++
     this.#dispatches.push(dispatch)
   }
 
@@ -123,57 +125,36 @@ export class Recorder {
     if (!tensor || tensor.released || tensor.persistent) return
     tensor.released = true
     for (const scope of this.#scopes) scope.delete(tensor)
-    const uses = (d: Dispatch) => d.inputs.includes(tensor) || d.outputs.includes(tensor)
-    if (tensor.placement && !this.#dispatches.some(uses) && !this.#underWay.some(uses)) {
-      this.#arena.give(tensor.placement)
-      tensor.placement = undefined
-    }
+    if (tensor.uses === 0) this.#give(tensor)
   }
 
   /** Releases all that was ever recorded and not released: after a run failed or was aborted. */
   reset(): void {
-    this.#abandon(this.#dispatches)
-    this.#dispatches = []
+    for (const dispatch of this.#dispatches.splice(0)) this.#used(dispatch)
     for (const tensor of this.#kept) this.drop(tensor)
     for (const scope of this.#scopes) for (const tensor of scope) this.release(tensor)
     this.#scopes = [new Set()]
   }
 
   /**
-   * Submits all that is recorded. The returned promise settles when it is submitted, not when it has run, unless a
-   * profiler is measuring.
+   * Submits all that is recorded. The returned promise settles when it is submitted, after all that was flushed before,
+   * and not when it has run, unless a profiler is measuring.
    */
   flush(): Promise<void> {
-    const dispatches = this.#dispatches
-    this.#dispatches = []
-    const before = this.#flushing
-    if (dispatches.length === 0 && this.#underWay.length === 0) return Promise.resolve()
-    this.#underWay.push(...dispatches)
-    const flushed = before.then(() => this.#submit(dispatches))
+    if (this.#dispatches.length === 0) return this.#flushing
+    const dispatches = this.#dispatches.splice(0)
+    const rehearsing = this.#rehearsing
+    const flushed = this.#flushing.then(async () => {
+      try {
+        const places = await this.#place(dispatches)
+        if (!rehearsing) await submit(this.device, dispatches, places)
+      } finally {
+        this.#placed = false
+        this.#arena.submitted(this)
+      }
+    })
     this.#flushing = flushed.catch(() => {})
     return flushed
-  }
-
-  async #submit(dispatches: Dispatch[]): Promise<void> {
-    try {
-      if (dispatches.length === 0) return
-      this.device.throwIfFailed()
-      const places = await this.#ready(dispatches)
-      if (!this.#rehearsing) await submit(this.device, dispatches, places)
-    } finally {
-      this.#arena.submitted()
-      this.#underWay.splice(0, dispatches.length)
-      this.#sweep(dispatches)
-    }
-  }
-
-  /** Gives back what was released while `dispatches` were on their way. */
-  #sweep(dispatches: readonly Dispatch[]): void {
-    for (const tensor of dispatches.flatMap((d) => [...d.inputs, ...d.outputs])) {
-      if (!tensor.released || !tensor.placement) continue
-      tensor.released = false
-      this.release(tensor)
-    }
   }
 
   /**
@@ -221,57 +202,52 @@ export class Recorder {
     return new Float32Array(bytes)
   }
 
-  /** Compiles and places what `dispatches` need. Where that fails, nothing of theirs stays behind. */
-  async #ready(dispatches: Dispatch[]): Promise<Placement[][]> {
+  /**
+   * Compiles the kernels and gives every tensor a buffer for its life: one list of placements, inputs then outputs, a
+   * dispatch. Where that fails, nothing of theirs stays behind.
+   */
+  async #place(dispatches: readonly Dispatch[]): Promise<Placement[][]> {
+    const places: Placement[][] = []
     try {
+      this.device.throwIfFailed()
       await this.device.pipelines.prepare(dispatches.map((d) => d.kernel))
-      return await this.#place(dispatches)
+      this.#placed = true
+      await this.device.allocating(() => {
+        for (const dispatch of dispatches) {
+          places.push(this.#placesOf(dispatch))
+          this.#used(dispatch)
+        }
+      })
+      return places
     } catch (error) {
-      this.#abandon(dispatches)
+      for (const dispatch of dispatches.slice(places.length)) this.#used(dispatch)
       throw error
     }
   }
 
-  /** Gives back what waited for its last use in `dispatches`, which will not run. */
-  #abandon(dispatches: readonly Dispatch[]): void {
-    for (const tensor of dispatches.flatMap((d) => [...d.inputs, ...d.outputs])) {
-      if (!tensor.released || !tensor.placement) continue
-      this.#arena.give(tensor.placement)
-      tensor.placement = undefined
-    }
+  #placesOf(dispatch: Dispatch): Placement[] {
+    return tensorsOf(dispatch).map((tensor) => {
+      if (!tensor.placement && (dispatch.outputs.includes(tensor) || this.#placeholders.has(tensor))) {
+        tensor.placement = this.#arena.take(tensor.bytes, tensor.label, this)
+      }
+      if (tensor.placement) return tensor.placement
+      throw new DitError('validation', `${dispatch.kernel.name} reads ${shapeText(tensor.shape)} that nothing wrote`)
+    })
   }
 
-  /** Gives every tensor a buffer for its life: one list of placements, inputs then outputs, a dispatch. */
-  async #place(dispatches: Dispatch[]): Promise<Placement[][]> {
-    const lastUse = new Map<Tensor, number>()
-    dispatches.forEach((d, i) => {
-      for (const tensor of d.inputs) lastUse.set(tensor, i)
-      for (const tensor of d.outputs) lastUse.set(tensor, i)
-    })
-    const places: Placement[][] = []
-    await this.device.allocating(() => {
-      dispatches.forEach((d, i) => {
-        const tensors = [...d.inputs, ...d.outputs]
-        for (const tensor of tensors) {
-          if (!d.outputs.includes(tensor) && !this.#placeholders.has(tensor)) continue
-          tensor.placement ??= this.#arena.take(tensor.bytes, tensor.label)
-        }
-        places.push(
-          tensors.map((tensor) => {
-            if (tensor.placement) return tensor.placement
-            throw new DitError('validation', `${d.kernel.name} reads ${shapeText(tensor.shape)} that nothing wrote`)
-          }),
-        )
-        for (const tensor of new Set(tensors)) {
-          if (!tensor.released || lastUse.get(tensor) !== i || !tensor.placement) continue
-          this.#arena.give(tensor.placement, false)
-          tensor.placement = undefined
-        }
-      })
-    })
-    return places
+  /** The dispatch has its buffers, or will never run: what was released, and has no use after it, is free. */
+  #used(dispatch: Dispatch): void {
+    for (const tensor of tensorsOf(dispatch)) if (--tensor.uses === 0 && tensor.released) this.#give(tensor)
+  }
+
+  #give(tensor: Tensor): void {
+    if (!tensor.placement) return
+    this.#arena.give(tensor.placement, this.#placed ? this : undefined)
+    tensor.placement = undefined
   }
 }
+
+const tensorsOf = ({ inputs, outputs }: Dispatch): Tensor[] => [...inputs, ...outputs]
 
 function tensorsIn(value: unknown): Tensor[] {
   if (value instanceof Tensor) return [value]

@@ -31,6 +31,8 @@ export class Tensor {
   persistent = false
   /** True once no later op may use it: its bytes return to the arena after its last recorded use. */
   released = false
+  /** How often dispatches use it that are recorded and have no buffers yet. Kept by the recorder. */
+  uses = 0
   readonly label: string
 
   constructor(shape: readonly number[], dtype: DType = 'f32', label = '') {
