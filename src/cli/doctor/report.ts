@@ -1,5 +1,5 @@
 import type { Backend } from '../../runtime/platform/platform.ts'
-import type { SpeedProbe } from './speed_probe.ts'
+import type { SpeedProbe } from '../../runtime/profiling/speed_probe.ts'
 
 /** What `doctor` finds; `--json` prints it as it is. */
 export interface DoctorReport {

@@ -1,7 +1,7 @@
-import type { Device } from '../../runtime/device.ts'
-import { storedAs } from '../../runtime/kernels.ts'
-import { linear } from '../../runtime/ops/index.ts'
-import { Recorder } from '../../runtime/recorder.ts'
+import type { Device } from '../device.ts'
+import { storedAs } from '../kernels.ts'
+import { linear } from '../ops/index.ts'
+import { Recorder } from '../recorder.ts'
 
 export interface SpeedProbe {
   /** Billions of multiplications and additions a second. */
