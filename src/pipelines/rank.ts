@@ -1,9 +1,9 @@
 import { expose, type ProxyMarked, type Remote, transfer } from 'comlink'
-import type { DitErrorKind } from '../runtime/errors.ts'
 import { DitError } from '../runtime/errors.ts'
 import { currentRuntime } from '../runtime/platform/platform.ts'
 import { DiffusionPipeline, type FromPretrainedOptions, type Pipeline } from './diffusion_pipeline.ts'
 import type { DitImage } from './image/image.ts'
+import { Calls, type Outcome } from './outcome.ts'
 import type { PixArtOptions } from './pixart.ts'
 
 /** A picture as it crosses threads: its pixels are moved, not copied. */
@@ -29,19 +29,13 @@ export interface RankOutput {
   readonly seed: number | readonly number[] | undefined
 }
 
-/** An outcome that crosses threads; errors keep their kind and hint. */
-export type Outcome<T> =
-  | { readonly value: T }
-  | { readonly failure: { readonly kind: DitErrorKind; readonly message: string; readonly hint?: string } }
-
 /** Options of loading that cross threads. */
 export type PlainLoading = Pick<FromPretrainedOptions, 'memory' | 'tier' | 'variant'>
 type PlainCall = Omit<PixArtOptions, 'onStep' | 'signal'>
 type OnProgress = NonNullable<FromPretrainedOptions['onProgress']>
 type OnStep = (step: RankStep) => void
 
-/** Calls under way, by the number that their caller gave them: whom `abort` means. */
-const calls = new Map<number, { readonly stop: AbortController; readonly ended: Promise<void> }>()
+const calls = new Calls()
 let pipeline: Pipeline | undefined
 
 /** Time for a destroyed device's promises to settle, in ms: Dawn ends the whole process where a thread ends before them. */
@@ -51,7 +45,7 @@ const LAST_PROMISES = 50
 const rank = {
   /** Opens a device in this thread and loads a model onto it; answers with the device's name. */
   load(call: number, model: string, options: PlainLoading, onProgress?: OnProgress): Promise<Outcome<string>> {
-    return outcome(call, async (signal, told) => {
+    return calls.outcome(call, async (signal, told) => {
       pipeline?.dispose()
       pipeline = await DiffusionPipeline.fromPretrained(model, {
         ...options,
@@ -68,7 +62,7 @@ const rank = {
     options: PlainCall,
     onStep?: OnStep,
   ): Promise<Outcome<RankOutput>> {
-    const result = await outcome(call, async (signal, told) => {
+    const result = await calls.outcome(call, async (signal, told) => {
       if (!pipeline) throw new DitError('bad-argument', 'the rank has no model yet', 'Call load first.')
       const { images, ...rest } = await pipeline(prompt, {
         ...options,
@@ -88,13 +82,12 @@ const rank = {
 
   /** Stops that call, if it is under way. */
   abort(call: number): void {
-    calls.get(call)?.stop.abort()
+    calls.abort(call)
   },
 
   /** Frees the device, when what is under way has stopped. Then the thread can end. */
   async close(): Promise<void> {
-    for (const { stop } of calls.values()) stop.abort()
-    await Promise.all([...calls.values()].map(({ ended }) => ended))
+    await calls.end()
     pipeline?.dispose()
     pipeline = undefined
     await new Promise((resolve) => setTimeout(resolve, LAST_PROMISES))
@@ -120,38 +113,6 @@ export type RankApi = Remote<{
 }>
 
 const plainImage = ({ width, height, data }: DitImage): RankImage => ({ width, height, data })
-
-/**
- * Carries out a call. Its news travel on ports of their own while it goes on, so the outcome waits until all of them
- * have arrived; `told` takes the promise of each.
- */
-async function outcome<T>(
-  call: number,
-  body: (signal: AbortSignal, told: (arrival: unknown) => void) => Promise<T>,
-): Promise<Outcome<T>> {
-  const stop = new AbortController()
-  let end = () => {}
-  const ended = new Promise<void>((resolve) => {
-    end = resolve
-  })
-  calls.set(call, { stop, ended })
-  let arrivals: Promise<unknown> = Promise.resolve()
-  const told = (arrival: unknown) => {
-    arrivals = Promise.all([arrivals, arrival])
-    arrivals.catch(() => {}) // heard below
-  }
-  try {
-    const value = await body(stop.signal, told)
-    await arrivals
-    return { value }
-  } catch (error) {
-    if (!(error instanceof DitError)) throw error
-    return { failure: { kind: error.kind, message: error.message, hint: error.hint } }
-  } finally {
-    calls.delete(call)
-    end()
-  }
-}
 
 // No await at the top of this module: workers that bundlers build as classic scripts cannot have it.
 if (currentRuntime() === 'node') {

@@ -3,8 +3,9 @@ import { DitError } from '../runtime/errors.ts'
 import { currentRuntime } from '../runtime/platform/platform.ts'
 import type { FromPretrainedOptions } from './diffusion_pipeline.ts'
 import { webAddress } from './open_model.ts'
+import { type Outcome, typedFailure } from './outcome.ts'
 import type { PixArtOptions } from './pixart.ts'
-import type { Outcome, PlainLoading, RankApi, RankOutput, RankStep } from './rank.ts'
+import type { PlainLoading, RankApi, RankOutput, RankStep } from './rank.ts'
 
 /** A pipeline in a worker of its own: the calling thread stays free while it draws. */
 export interface Rank {
@@ -53,8 +54,7 @@ export async function startRank(model: string, options: RankOptions = {}): Promi
     try {
       const outcome = await Promise.race([start(call), thread.failed])
       if ('value' in outcome) return outcome.value
-      const { kind, message, hint } = outcome.failure
-      throw new DitError(kind, message, hint)
+      throw typedFailure(outcome.failure)
     } finally {
       stop?.removeEventListener('abort', abort)
     }
