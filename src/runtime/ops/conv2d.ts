@@ -2,6 +2,12 @@ import type { Recorder } from '../recorder.ts'
 import type { Tensor } from '../tensor.ts'
 import { type Affine, type EpilogueOptions, recordMatmul } from './linear.ts'
 
+/** Rows at the upper and lower edges of a tensor that belong to neighbours: a part of a picture is computed with them. */
+export interface Margin {
+  readonly above: number
+  readonly below: number
+}
+
 export interface ConvOptions extends EpilogueOptions {
   /** Default 1. */
   stride?: number
@@ -11,15 +17,17 @@ export interface ConvOptions extends EpilogueOptions {
   upsample?: 1 | 2
   /** Zeros after the last row and column, where they differ from `pad` (diffusers' Downsample2D pads 0 and 1). */
   padEnd?: number
+  /** Rows of x that stand where zeros would be padded. */
+  margin?: Margin
 }
 
 /** 2D convolution, channels last: x [batch, height, width, in], weight [out, window, window, in]. */
 export function conv2d(g: Recorder, x: Tensor, { weight, bias }: Affine, options: ConvOptions = {}): Tensor {
   const [batch, height, width, channels] = x.shape
   const [out, window] = weight.shape
-  const { stride = 1, upsample = 1, pad = (window - 1) / 2, padEnd = pad, ...epilogue } = options
+  const { stride = 1, upsample = 1, pad = (window - 1) / 2, padEnd = pad, margin, ...epilogue } = options
   const extent = (size: number) => Math.floor((size * upsample + pad + padEnd - window) / stride) + 1
-  const [outHeight, outWidth] = [extent(height), extent(width)]
+  const [outHeight, outWidth] = [extent(height - (margin ? margin.above + margin.below : 0)), extent(width)]
   const rows = batch * outHeight * outWidth
   const vec = channels % 4 === 0 ? 4 : 1
   const depth = (window * window * channels) / vec
@@ -36,6 +44,7 @@ export function conv2d(g: Recorder, x: Tensor, { weight, bias }: Affine, options
     stride,
     pad,
     upsample - 1,
+    (margin?.above ?? 0) * upsample,
   ]
   return recordMatmul(g, 'window', [x, weight], [batch, outHeight, outWidth, out], rows, vec, fields, bias, epilogue)
 }

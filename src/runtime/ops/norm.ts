@@ -1,7 +1,6 @@
-import { groupApply, groupApplyName, groupStatistics, groupStatisticsName } from '../../wgsl/group_norm.ts'
 import { type NormParameters, norm as normCode, normName } from '../../wgsl/norm.ts'
-import { FLAT_WIDTH, flatGroups } from '../../wgsl/text.ts'
-import { flatWorkgroup, kernel, rowWorkgroup, storedAs } from '../kernels.ts'
+import { FLAT_WIDTH } from '../../wgsl/text.ts'
+import { kernel, rowWorkgroup, storedAs } from '../kernels.ts'
 import type { Recorder } from '../recorder.ts'
 import { floatType, type Tensor, type Use } from '../tensor.ts'
 
@@ -50,47 +49,6 @@ function recordNorm(g: Recorder, kind: 'layer' | 'rms', x: Tensor, options: Norm
       { f32: eps },
     ],
     groups: [Math.min(rows, FLAT_WIDTH), Math.ceil(rows / FLAT_WIDTH), 1],
-  })
-  return y
-}
-
-export interface GroupNormOptions {
-  groups: number
-  eps: number
-  weight: Tensor
-  bias: Tensor
-  silu?: boolean
-  /** What the result is for. Default 'stream'. */
-  as?: Use
-}
-
-/** Group norm of x [batch, ..., channels], channels last, with SiLU fused where asked. */
-export function groupNorm(
-  g: Recorder,
-  x: Tensor,
-  { groups, eps, weight, bias, silu = false, as }: GroupNormOptions,
-): Tensor {
-  const batch = x.dim(0)
-  const channels = x.dim(-1)
-  const pixels = x.size / batch / channels
-  const reduce = rowWorkgroup(g.device.target)
-  const flat = flatWorkgroup(g.device.target)
-  const factors = g.create([batch, 2, channels], 'f32', 'group norm factors')
-  g.record({
-    kernel: kernel(groupStatisticsName(reduce), () => groupStatistics(reduce)),
-    inputs: [x, weight, bias],
-    outputs: [factors],
-    uniforms: [pixels, channels, channels / groups, { f32: eps }],
-    groups: [groups, batch, 1],
-  })
-  const stored = storedAs(g.device.target, as)
-  const y = g.create(x.shape, stored, 'group norm')
-  g.record({
-    kernel: kernel(groupApplyName(silu, stored, flat), () => groupApply(silu, stored, flat)),
-    inputs: [x, factors],
-    outputs: [y],
-    uniforms: [x.size, pixels, channels],
-    groups: flatGroups(x.size, flat),
   })
   return y
 }

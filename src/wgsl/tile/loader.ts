@@ -35,11 +35,25 @@ export const matrixRows = ({ count, at }: LoadedRows, stored: Stored, vec: 1 | 4
 /**
  * Rows are the pixels of a convolution's output; a row holds the input pixels under the window, channels last:
  * an implicit matmul. x [batch, height, width, channels]; enlarged 2^`enlarge` times by nearest neighbour without
- * making the larger picture. One flat loop: nested ones over the window made a software driver compile for a minute.
+ * making the larger picture; `above` rows of the larger one are there for the windows of the first rows. One flat loop: nested ones over the window made a software driver compile for a minute.
  */
 export const windowRows = ({ count, at }: LoadedRows, stored: Stored, vec: 1 | 4): Loader => ({
   name: 'window',
-  fields: ['m', 'n', 'k', 'channels', 'height', 'width', 'outHeight', 'outWidth', 'window', 'stride', 'pad', 'enlarge'],
+  fields: [
+    'm',
+    'n',
+    'k',
+    'channels',
+    'height',
+    'width',
+    'outHeight',
+    'outWidth',
+    'window',
+    'stride',
+    'pad',
+    'enlarge',
+    'above',
+  ],
   rows: `
 let bottom = i32(p.height << p.enlarge);
 let right = i32(p.width << p.enlarge);
@@ -48,7 +62,7 @@ ${unroll(
   count,
   (i) => `let pixel${i} = min(${at(i)}, p.m - 1u);
 let left${i} = i32((pixel${i} % p.outWidth) * p.stride) - i32(p.pad);
-let top${i} = i32((pixel${i} / p.outWidth) % p.outHeight * p.stride) - i32(p.pad);
+let top${i} = i32((pixel${i} / p.outWidth) % p.outHeight * p.stride + p.above) - i32(p.pad);
 let image${i} = pixel${i} / (p.outWidth * p.outHeight) * p.height;`,
 )}`,
   row: (i, name) => `let ${name}y = top${i} + wy; let ${name}x = left${i} + wx;

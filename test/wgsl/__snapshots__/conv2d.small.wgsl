@@ -1,4 +1,4 @@
-struct Params { m: u32, n: u32, k: u32, channels: u32, height: u32, width: u32, outHeight: u32, outWidth: u32, window: u32, stride: u32, pad: u32, enlarge: u32, rowsPerBatch: u32, gateOffset: u32, gateStride: u32, residualRows: u32 }
+struct Params { m: u32, n: u32, k: u32, channels: u32, height: u32, width: u32, outHeight: u32, outWidth: u32, window: u32, stride: u32, pad: u32, enlarge: u32, above: u32, rowsPerBatch: u32, gateOffset: u32, gateStride: u32, residualRows: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>;
 @group(0) @binding(2) var<storage, read> b: array<f32>;
@@ -12,11 +12,11 @@ let right = i32(p.width << p.enlarge);
 var wx = 0; var wy = 0; var channel = 0u;
 let pixel0 = min(m0 + 0u, p.m - 1u);
 let left0 = i32((pixel0 % p.outWidth) * p.stride) - i32(p.pad);
-let top0 = i32((pixel0 / p.outWidth) % p.outHeight * p.stride) - i32(p.pad);
+let top0 = i32((pixel0 / p.outWidth) % p.outHeight * p.stride + p.above) - i32(p.pad);
 let image0 = pixel0 / (p.outWidth * p.outHeight) * p.height;
 let pixel1 = min(m0 + 1u, p.m - 1u);
 let left1 = i32((pixel1 % p.outWidth) * p.stride) - i32(p.pad);
-let top1 = i32((pixel1 / p.outWidth) % p.outHeight * p.stride) - i32(p.pad);
+let top1 = i32((pixel1 / p.outWidth) % p.outHeight * p.stride + p.above) - i32(p.pad);
 let image1 = pixel1 / (p.outWidth * p.outHeight) * p.height;
 let column0 = min(n0 + 0u, p.n - 1u) * p.k;
 let column1 = min(n0 + 4u, p.n - 1u) * p.k;

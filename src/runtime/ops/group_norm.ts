@@ -1,0 +1,103 @@
+import * as code from '../../wgsl/group_norm.ts'
+import { flatGroups } from '../../wgsl/text.ts'
+import { flatWorkgroup, kernel, rowWorkgroup, storedAs } from '../kernels.ts'
+import type { Recorder } from '../recorder.ts'
+import type { Tensor, Use } from '../tensor.ts'
+import type { Margin } from './conv2d.ts'
+
+export interface GroupNormOptions {
+  groups: number
+  eps: number
+  weight: Tensor
+  bias: Tensor
+  silu?: boolean
+  /** What the result is for. Default 'stream'. */
+  as?: Use
+}
+
+/** Group norm of x [batch, ..., channels], channels last, with SiLU fused where asked. */
+export function groupNorm(g: Recorder, x: Tensor, options: GroupNormOptions): Tensor {
+  const { batch, channels, pixels } = sizes(x)
+  const { groups, eps, weight } = options
+  const workgroup = rowWorkgroup(g.device.target)
+  const factors = g.create([batch, 2, channels], 'f32', 'group norm factors')
+  g.record({
+    kernel: kernel(code.groupStatisticsName(workgroup), () => code.groupStatistics(workgroup)),
+    inputs: [x, weight],
+    outputs: [factors],
+    uniforms: [pixels, channels, channels / groups, { f32: eps }],
+    groups: [groups, batch, 1],
+  })
+  return apply(g, x, factors, options)
+}
+
+/** What is to be known of some rows of a picture to norm it: count, mean and squared distances, [batch, groups, 3]. */
+export function groupMoments(g: Recorder, x: Tensor, groups: number): Tensor {
+  const { batch, channels, pixels } = sizes(x)
+  const workgroup = rowWorkgroup(g.device.target)
+  const moments = g.create([batch, groups, 3], 'f32', 'group norm moments')
+  g.record({
+    kernel: kernel(code.groupMomentsName(workgroup), () => code.groupMoments(workgroup)),
+    inputs: [x],
+    outputs: [moments],
+    uniforms: [pixels, channels, channels / groups, groups],
+    groups: [groups, batch, 1],
+  })
+  return moments
+}
+
+/**
+ * Group norm of some rows x [batch, rows, width, channels] of a picture, by the moments of all its parts.
+ *
+ * @param moments [parts, batch, groups, 3]
+ * @param margin rows that the result has beside those of x, to be filled by others
+ */
+export function groupNormOf(
+  g: Recorder,
+  x: Tensor,
+  moments: Tensor,
+  options: GroupNormOptions,
+  margin?: Margin,
+): Tensor {
+  const { batch, channels } = sizes(x)
+  const { groups, eps, weight } = options
+  const workgroup = flatWorkgroup(g.device.target)
+  const factors = g.create([batch, 2, channels], 'f32', 'group norm factors')
+  g.record({
+    kernel: kernel(`group_norm_factors.w${workgroup}`, () => code.groupFactors(workgroup)),
+    inputs: [moments, weight],
+    outputs: [factors],
+    uniforms: [batch * channels, moments.dim(0), channels, channels / groups, batch * groups * 3, { f32: eps }],
+    groups: flatGroups(batch * channels, workgroup),
+  })
+  return apply(g, x, factors, options, margin)
+}
+
+function apply(
+  g: Recorder,
+  x: Tensor,
+  factors: Tensor,
+  { bias, silu = false, as }: GroupNormOptions,
+  { above, below }: Margin = { above: 0, below: 0 },
+): Tensor {
+  const { channels, pixels } = sizes(x)
+  const workgroup = flatWorkgroup(g.device.target)
+  const stored = storedAs(g.device.target, as)
+  const margin = above + below
+  const shape = margin > 0 ? x.shape.with(1, x.dim(1) + margin) : x.shape
+  const y = g.create(shape, stored, 'group norm')
+  const row = margin > 0 ? x.dim(2) * channels : 0
+  g.record({
+    kernel: kernel(code.groupApplyName(silu, stored, workgroup), () => code.groupApply(silu, stored, workgroup)),
+    inputs: [x, factors, bias],
+    outputs: [y],
+    uniforms: [x.size, pixels, channels, above * row, margin * row],
+    groups: flatGroups(x.size, workgroup),
+  })
+  return y
+}
+
+function sizes(x: Tensor) {
+  const [batch, channels] = [x.dim(0), x.dim(-1)]
+  return { batch, channels, pixels: x.size / batch / channels }
+}
