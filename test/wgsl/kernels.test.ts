@@ -4,7 +4,7 @@ import { attention } from '../../src/wgsl/attention.ts'
 import { attentionQuads } from '../../src/wgsl/attention_quads.ts'
 import { convert } from '../../src/wgsl/convert.ts'
 import * as elementwise from '../../src/wgsl/elementwise.ts'
-import { groupApply } from '../../src/wgsl/group_norm.ts'
+import { groupApply, groupFactors, groupMoments } from '../../src/wgsl/group_norm.ts'
 import * as layout from '../../src/wgsl/layout.ts'
 import { matmul, matmulName } from '../../src/wgsl/matmul.ts'
 import { mergeAttention } from '../../src/wgsl/merge_attention.ts'
@@ -60,6 +60,8 @@ describe('generated text', () => {
         modulation: false,
       }),
     ],
+    ['group_norm_moments', groupMoments(4)],
+    ['group_norm_factors', groupFactors(16)],
     ['group_norm_apply', groupApply(true, 'f16', 16)],
     ['merge_attention', mergeAttention({ a: 'f32', b: 'f16', out: 'f32', vec: 4, workgroup: 64 })],
     ['combine', elementwise.combine(3, 16)],

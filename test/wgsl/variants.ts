@@ -7,7 +7,7 @@ import * as blend from '../../src/wgsl/blend.ts'
 import { clamp } from '../../src/wgsl/clamp.ts'
 import { convert, convertName } from '../../src/wgsl/convert.ts'
 import * as elementwise from '../../src/wgsl/elementwise.ts'
-import { groupApply, groupApplyName, groupStatistics } from '../../src/wgsl/group_norm.ts'
+import { groupApply, groupApplyName, groupFactors, groupMoments, groupStatistics } from '../../src/wgsl/group_norm.ts'
 import * as layout from '../../src/wgsl/layout.ts'
 import { type MatmulParameters, matmul, matmulName } from '../../src/wgsl/matmul.ts'
 import { mergeAttention, mergeAttentionName } from '../../src/wgsl/merge_attention.ts'
@@ -123,11 +123,15 @@ function merges(b: Stored): Variant[] {
 }
 
 function others(stored: Stored): Variant[] {
-  const all: Variant[] = [4, 128].map((w) => [`statistics ${w}`, groupStatistics(w)])
+  const all = [4, 128].flatMap((w): Variant[] => [
+    [`statistics ${w}`, groupStatistics(w)],
+    [`moments ${w}`, groupMoments(w)],
+  ])
   for (const w of [16, 64]) {
     for (const silu of [true, false]) all.push([groupApplyName(silu, stored, w), groupApply(silu, stored, w)])
     for (let inputs = 1; inputs <= 5; inputs++) all.push([`combine ${inputs}`, elementwise.combine(inputs, w)])
     for (const name of ['silu', 'relu', 'gelu_tanh'] as const) all.push([name, elementwise.activate(name, w)])
+    all.push(['factors', groupFactors(w)])
     all.push(['guide', elementwise.guide(w)], ['clamp', clamp(w)])
     const { gather, ...moves } = { ...layout, ...blend }
     for (const [name, text] of Object.entries(moves)) all.push([name, text(w)])
