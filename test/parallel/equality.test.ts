@@ -5,31 +5,13 @@ import { type Degrees, ONE_RANK } from '../../src/parallel/mesh/mesh.ts'
 import { parseJson } from '../../src/runtime/json.ts'
 import type { Source } from '../../src/runtime/weights/source.ts'
 import { createScheduler } from '../../src/schedulers/index.ts'
+import { degreesText, factorisations } from '../mesh/factorisations.ts'
 import { denoisePart, joined, loadPart, type Pictures, predictionAt } from '../support/divided.ts'
 import { random, relativeL2 } from '../support/numbers.ts'
 import { randomPixArt } from '../support/random_pixart.ts'
 import { onMesh } from '../support/ranks.ts'
 
 const STEPS = 8
-
-/** Every way to write 8 as a product of the degrees of axes whose results equal one device's. */
-const factorisations = (): Degrees[] => {
-  const all: Degrees[] = []
-  for (const data of [1, 2, 4, 8])
-    for (const cfg of [1, 2])
-      for (const ring of [1, 2, 4, 8])
-        for (const ulysses of [1, 2, 4, 8])
-          for (const tensor of [1, 2, 4, 8]) {
-            if (data * cfg * ring * ulysses * tensor === 8) all.push({ ...ONE_RANK, data, cfg, ring, ulysses, tensor })
-          }
-  return all
-}
-
-const text = ({ pipefusion: _, ...degrees }: Degrees): string =>
-  Object.entries(degrees)
-    .filter(([, degree]) => degree > 1)
-    .map(([axis, degree]) => `${axis} ${degree}`)
-    .join(' x ')
 
 const config = (degrees: Degrees): ParallelConfig => ({ ...ON_ONE_DEVICE, degrees })
 
@@ -81,12 +63,12 @@ describe('30 ways to divide work among 8 ranks', () => {
     predictions = trace.guided
   })
 
-  it('are 30', () => expect(factorisations()).toHaveLength(30))
+  it('are 30', () => expect(factorisations(8)).toHaveLength(30))
 
   it.each(
-    factorisations()
+    factorisations(8)
       .filter((d) => d.tensor === 1)
-      .map((degrees) => [text(degrees), degrees] as const),
+      .map((degrees) => [degreesText(degrees), degrees] as const),
   )('%s', async (_, degrees) => {
     const results = await onMesh(config(degrees), async (rank) => {
       const transformer = await loadPart(rank, source)
