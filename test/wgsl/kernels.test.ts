@@ -9,6 +9,7 @@ import * as layout from '../../src/wgsl/layout.ts'
 import { matmul, matmulName } from '../../src/wgsl/matmul.ts'
 import { mergeAttention } from '../../src/wgsl/merge_attention.ts'
 import { norm } from '../../src/wgsl/norm.ts'
+import { copyRows } from '../../src/wgsl/window.ts'
 import { testDevice } from '../support/device.ts'
 import { CPU, epilogues, FULL, GPU, PLAIN, variants } from './variants.ts'
 
@@ -64,6 +65,8 @@ describe('generated text', () => {
     ['group_norm_factors', groupFactors(16)],
     ['group_norm_apply', groupApply(true, 'f16', 16)],
     ['merge_attention', mergeAttention({ a: 'f32', b: 'f16', out: 'f32', vec: 4, workgroup: 64 })],
+    ['copy_rows', copyRows(16, 64)],
+    ['copy_rows.f16', copyRows(2, 16)],
     ['combine', elementwise.combine(3, 16)],
     ['patchify', layout.patchify(16)],
     ['convert', convert('BF16', 'f32', 'window', 64)],

@@ -14,6 +14,7 @@ import { mergeAttention, mergeAttentionName } from '../../src/wgsl/merge_attenti
 import { norm, normName } from '../../src/wgsl/norm.ts'
 import type { Stored } from '../../src/wgsl/stored.ts'
 import type { Epilogue } from '../../src/wgsl/tile/epilogue.ts'
+import { type CopyBytes, copyRows, copyRowsName } from '../../src/wgsl/window.ts'
 
 /** A kernel's name and text. */
 export type Variant = [name: string, code: string]
@@ -37,6 +38,7 @@ export function variants(stored: Stored, quads: boolean): Record<string, Variant
     attention: attentions(stored, quads),
     norm: norms(stored),
     merge: merges(stored),
+    copy: copies(stored),
     other: others(stored),
   }
 }
@@ -120,6 +122,11 @@ function merges(b: Stored): Variant[] {
           all.push([mergeAttentionName(parameters), mergeAttention(parameters)])
         }
   return all
+}
+
+function copies(stored: Stored): Variant[] {
+  const sizes: CopyBytes[] = stored === 'f16' ? [2] : [4, 8, 16]
+  return sizes.flatMap((bytes) => [16, 64].map((w): Variant => [copyRowsName(bytes, w), copyRows(bytes, w)]))
 }
 
 function others(stored: Stored): Variant[] {

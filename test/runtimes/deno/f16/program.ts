@@ -4,6 +4,7 @@ import { openPlatform } from '../../../../src/runtime/platform/platform.ts'
 import { variants } from '../../../wgsl/variants.ts'
 import type { Result } from './check.ts'
 import { overflow } from './overflow.ts'
+import { parts } from './parts.ts'
 import { products } from './products.ts'
 import { rows } from './rows.ts'
 
@@ -22,7 +23,8 @@ for (const [kind, all] of Object.entries(variants('f16', false))) {
   results.push({ name: `${all.length} variants of ${kind} that are no valid WGSL`, error: faults, limit: 0 })
 }
 results.push(await overflow(platform))
-for (const part of [products(device), rows(device)]) for await (const result of part) results.push(result)
+for (const part of [products(device), rows(device), parts(device)])
+  for await (const result of part) results.push(result)
 console.log(JSON.stringify({ device: device.name, tier: device.tier, results }))
 device.close()
 platform.close()
