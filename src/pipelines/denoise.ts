@@ -115,7 +115,7 @@ class Denoising implements Progress {
     if (head) await this.#receiveLatents(piece)
     const activations = head
       ? undefined
-      : await crew.border.takeOver(g, this.#specs(i, piece), () => this.#following(i, piece))
+      : await crew.border.takeOver(g, this.#specs(piece), () => this.#following(i, piece))
     const result = await g.scope(async () => {
       const scale = scheduler.scaleModelInput(i)
       const latents = head ? (scale === 1 ? this.#picture : combine(g, [[this.#picture, scale]])) : undefined
@@ -183,8 +183,9 @@ class Denoising implements Progress {
     }
   }
 
-  #specs(_step: number, { tokens }: Piece): readonly TensorSpec[] {
-    return this.#o.network.activations(tokens.end - tokens.first)
+  #specs(piece: Piece): readonly TensorSpec[] {
+    const { first, end } = this.#o.crew.tokens(piece)
+    return this.#o.network.activations(end - first)
   }
 
   /** What comes from the stage before after this piece. */
@@ -194,7 +195,7 @@ class Denoising implements Progress {
       crew.pieces(i)[piece.index + 1],
       i + 1 < scheduler.timesteps.length ? crew.pieces(i + 1)[0] : undefined,
     ]
-    return here ? this.#specs(i, here) : there && this.#specs(i + 1, there)
+    return here ? this.#specs(here) : there && this.#specs(there)
   }
 
   /** The rows of a piece of the noise that this step draws, [pictures, channels, rows, width]. */

@@ -1,30 +1,17 @@
-import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { ON_ONE_DEVICE, type ParallelConfig } from '../../src/parallel/config/parallel_config.ts'
 import { type Degrees, ONE_RANK } from '../../src/parallel/mesh/mesh.ts'
-import { parseJson } from '../../src/runtime/json.ts'
 import type { Source } from '../../src/runtime/weights/source.ts'
-import { createScheduler } from '../../src/schedulers/index.ts'
 import { degreesText, factorisations } from '../mesh/factorisations.ts'
 import { denoisePart, joined, loadPart, type Pictures, predictionAt } from '../support/divided.ts'
 import { random, relativeL2 } from '../support/numbers.ts'
 import { randomPixArt } from '../support/random_pixart.ts'
 import { onMesh } from '../support/ranks.ts'
+import { schedule } from '../support/schedule.ts'
 
 const STEPS = 8
 
 const config = (degrees: Degrees): ParallelConfig => ({ ...ON_ONE_DEVICE, degrees })
-
-const schedule = () => {
-  const scheduler = createScheduler(
-    parseJson(
-      readFileSync(new URL('../../models/emoji-pixart/scheduler/scheduler_config.json', import.meta.url), 'utf8'),
-      'scheduler',
-    ),
-  )
-  scheduler.setTimesteps(STEPS)
-  return scheduler
-}
 
 describe('30 ways to divide work among 8 ranks', () => {
   const pictures: Pictures = {
@@ -49,11 +36,11 @@ describe('30 ways to divide work among 8 ranks', () => {
     const [trace] = await onMesh(config(ONE_RANK), async (rank) => {
       const transformer = await loadPart(rank, source)
       const states: Float32Array[] = [noise]
-      await denoisePart(rank, transformer, pictures, noise, schedule(), async (_step, _timestep, progress) => {
+      await denoisePart(rank, transformer, pictures, noise, schedule(STEPS), async (_step, _timestep, progress) => {
         states.push(await progress.latents())
       })
       const guided: Float32Array[] = []
-      for (const [i, timestep] of schedule().timesteps.entries()) {
+      for (const [i, timestep] of schedule(STEPS).timesteps.entries()) {
         guided.push((await denoisePart(rank, transformer, pictures, states[i], predictionAt(timestep)))!)
       }
       transformer.weights.free()
@@ -73,10 +60,10 @@ describe('30 ways to divide work among 8 ranks', () => {
     const results = await onMesh(config(degrees), async (rank) => {
       const transformer = await loadPart(rank, source)
       const guided: (Float32Array | undefined)[] = []
-      for (const [i, timestep] of schedule().timesteps.entries()) {
+      for (const [i, timestep] of schedule(STEPS).timesteps.entries()) {
         guided.push(await denoisePart(rank, transformer, pictures, latents[i], predictionAt(timestep)))
       }
-      const final = await denoisePart(rank, transformer, pictures, noise, schedule())
+      const final = await denoisePart(rank, transformer, pictures, noise, schedule(STEPS))
       transformer.weights.free()
       return { guided, final }
     })

@@ -4,14 +4,13 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ON_ONE_DEVICE, type ParallelConfig } from '../../src/parallel/config/parallel_config.ts'
 import { ONE_RANK } from '../../src/parallel/mesh/mesh.ts'
-import { parseJson } from '../../src/runtime/json.ts'
 import { openFolder } from '../../src/runtime/weights/folder_source.node.ts'
 import type { Source } from '../../src/runtime/weights/source.ts'
-import { createScheduler } from '../../src/schedulers/index.ts'
 import { denoisePart, joined, loadPart, type Pictures } from '../support/divided.ts'
 import { GOLDEN, loadGolden } from '../support/golden_io.ts'
 import { relativeL2 } from '../support/numbers.ts'
 import { onMesh } from '../support/ranks.ts'
+import { schedule } from '../support/schedule.ts'
 
 const MODEL = fileURLToPath(new URL('../../models/emoji-pixart/', import.meta.url))
 const ALL = process.env.WEBDIT_ALL_CASES === '1'
@@ -52,10 +51,7 @@ async function run(name: string, config: ParallelConfig) {
     mask: Float32Array.from([...mask('input.negative_prompt_attention_mask'), ...mask('input.prompt_attention_mask')]),
     guidance: meta.arguments.guidance,
   }
-  const scheduler = createScheduler(
-    parseJson(readFileSync(join(MODEL, 'scheduler/scheduler_config.json'), 'utf8'), 'scheduler_config.json'),
-  )
-  scheduler.setTimesteps(meta.arguments.steps)
+  const scheduler = schedule(meta.arguments.steps)
   const steps: Float32Array[] = []
   const parts = await onMesh(config, async (rank) => {
     const part = await loadPart(rank, transformer)

@@ -77,6 +77,11 @@ export class Crew {
     return [...new Set([0, first])]
   }
 
+  /** Tokens of a piece that this rank has. */
+  tokens(piece: Piece): Share {
+    return this.#tokensOf(piece)[this.#sequence.index]
+  }
+
   /** How this rank carries out a piece of a step. */
   execution(step: number, piece: Piece): Execution {
     const { mesh, fabric, config } = this.#ranks
