@@ -17,6 +17,9 @@ export interface RowsConvOptions extends Omit<ConvOptions, 'margin'> {
   readonly spent?: boolean
 }
 
+/** One head or several, without bias and mask. */
+export type RowsAttention = Omit<AttentionInputs, 'bias' | 'mask'>
+
 /**
  * How a convolutional network is carried out: the seam between it and what splits a picture's rows over devices. The
  * network asks it for what looks beyond a pixel. Tensors are [batch, rows, width, channels] with the rows that this rank
@@ -28,7 +31,7 @@ export interface RowsExecution {
   /** Group norm with the statistics of the WHOLE picture. */
   groupNorm(g: Recorder, x: Tensor, options: GroupNormOptions): Promise<Tensor>
   /** Attention of the pixels of these rows over those of the WHOLE picture; rows are those of the latents. */
-  attend(g: Recorder, inputs: AttentionInputs): Promise<Tensor>
+  attend(g: Recorder, inputs: RowsAttention): Promise<Tensor>
 }
 
 /** One device, which holds all rows: nothing to wait for. */

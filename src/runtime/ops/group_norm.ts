@@ -49,7 +49,7 @@ export function groupMoments(g: Recorder, x: Tensor, groups: number): Tensor {
 /**
  * Group norm of some rows x [batch, rows, width, channels] of a picture, by the moments of all its parts.
  *
- * @param moments [parts, batch, groups, 3]
+ * @param moments [parts · batch, groups, 3]
  * @param margin rows that the result has beside those of x, to be filled by others
  */
 export function groupNormOf(
@@ -67,7 +67,7 @@ export function groupNormOf(
     kernel: kernel(`group_norm_factors.w${workgroup}`, () => code.groupFactors(workgroup)),
     inputs: [moments, weight],
     outputs: [factors],
-    uniforms: [batch * channels, moments.dim(0), channels, channels / groups, batch * groups * 3, { f32: eps }],
+    uniforms: [batch * channels, moments.dim(0) / batch, channels, channels / groups, batch * groups * 3, { f32: eps }],
     groups: flatGroups(batch * channels, workgroup),
   })
   return apply(g, x, factors, options, margin)
