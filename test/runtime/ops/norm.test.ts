@@ -120,4 +120,23 @@ describe('group norm', () => {
     })
     expect(relativeL2(y, expected)).toBeLessThan(1e-5)
   })
+
+  it('takes the mean off before it multiplies: a mean of 1000 costs nothing', async () => {
+    // Pairs around 1000 of multiples of 1/64: sums and mean are exact in float32.
+    const x = Float32Array.from(
+      Array.from({ length: 48 }, () => Math.ceil(Math.random() * 64) / 64).flatMap((d) => [1000 + d, 1000 - d]),
+    )
+    const [weight, bias] = [random(4), random(4)]
+    const inputs = {
+      x: { data: x, shape: [1, 24, 4] },
+      weight: { data: weight, shape: [4] },
+      bias: { data: bias, shape: [4] },
+    }
+    const y = await compute(inputs, (g, t) =>
+      groupNorm(g, t.x, { groups: 1, eps: EPS, weight: t.weight, bias: t.bias }),
+    )
+    const { mean, factor } = statistics([...x], EPS)
+    const expected = Array.from(x, (v, at) => (v - mean) * factor * weight[at % 4] + bias[at % 4])
+    expect(relativeL2(y, expected)).toBeLessThan(1e-6)
+  })
 })
