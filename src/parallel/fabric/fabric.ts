@@ -1,9 +1,14 @@
+import { DitError } from '../../runtime/errors.ts'
 import type { Recorder } from '../../runtime/recorder.ts'
-import type { Tensor } from '../../runtime/tensor.ts'
+import { shapeText, type Tensor } from '../../runtime/tensor.ts'
+import { Ending } from './ending.ts'
 import { type Part, type TensorSpec, type Transport, whole } from './transport.ts'
 import { type Silence, watched } from './watchdog.ts'
 
-/** What a rank does with tensors of other ranks: messages by tag; `collectives.ts` builds on it. */
+/**
+ * What a rank does with tensors of other ranks: messages by tag; `collectives.ts` builds on it. In a rehearsal nothing is
+ * sent, counted or waited for. Once a rank has failed, everything here rejects with its error.
+ */
 export class Fabric {
   readonly rank: number
   readonly size: number
@@ -11,12 +16,14 @@ export class Fabric {
   readonly sent = new Map<string, number>()
   readonly #transport: Transport
   readonly #silence: Silence
+  readonly #ending: Ending
 
   constructor(transport: Transport, silence: Silence = {}) {
     this.#transport = transport
     this.rank = transport.rank
     this.size = transport.size
     this.#silence = silence
+    this.#ending = new Ending(transport)
   }
 
   /** Sends tensors as one message; they may be written again, or released, once this has settled. */
@@ -30,12 +37,21 @@ export class Fabric {
   }
 
   async #send(g: Recorder, to: number, tag: string, parts: () => Part[]): Promise<void> {
+    const { rehearsing } = g
     await g.flush()
-    if (g.rehearsing) return
+    if (rehearsing) return
+    this.#ending.throwIfEnded()
     const message = parts()
-    const bytes = message.reduce((sum, part) => sum + part.bytes, 0)
-    this.sent.set(tag, (this.sent.get(tag) ?? 0) + bytes)
-    await this.#untilFailed(this.#transport.send(to, tag, message))
+    for (const { tensor, bytes } of message) {
+      if (bytes === 0 || tensor.placement) continue
+      const what = `${tensor.label} ${shapeText(tensor.shape)}`.trim()
+      throw new DitError(
+        'validation',
+        `'${tag}' for rank ${to} holds nothing: nobody wrote ${what}, or it was released`,
+      )
+    }
+    this.sent.set(tag, (this.sent.get(tag) ?? 0) + message.reduce((sum, part) => sum + part.bytes, 0))
+    await this.#watched(this.#transport.send(to, tag, message), to, tag, true)
   }
 
   /** The tensors of a message; they belong to the scope in which this is called, and hold their values when it settles. */
@@ -51,15 +67,15 @@ export class Fabric {
 
   async #recv(g: Recorder, from: number, tag: string, parts: readonly Part[]): Promise<void> {
     if (g.rehearsing) return
-    const arrival = this.#untilFailed(this.#transport.recv(from, tag, parts))
-    await watched(arrival, this.#transport, { rank: this.rank, from, tag }, this.#silence)
+    this.#ending.throwIfEnded()
+    await this.#watched(this.#transport.recv(from, tag, parts), from, tag, false)
   }
 
-  /** Waits until every rank of the group has come here. */
+  /** Waits until every rank of the group has come here, and all that they had recorded is submitted. */
   async barrier(g: Recorder, ranks: readonly number[], tag = 'barrier'): Promise<void> {
     const others = ranks.filter((rank) => rank !== this.rank)
-    await Promise.all(others.map((rank) => this.sendParts(g, rank, tag, () => [])))
-    await Promise.all(others.map((rank) => this.recvParts(g, rank, tag, [])))
+    const arrivals = others.map((rank) => this.recvParts(g, rank, tag, []))
+    await Promise.all([...others.map((rank) => this.sendParts(g, rank, tag, () => [])), ...arrivals])
   }
 
   /** Ends the work of all ranks, which get this error. */
@@ -67,8 +83,13 @@ export class Fabric {
     this.#transport.fail(error)
   }
 
-  #untilFailed<T>(work: Promise<T>): Promise<T> {
-    return Promise.race([work, this.#transport.failed])
+  /** Waits for what is on its way from here, and ends. */
+  close(): Promise<void> {
+    return this.#transport.close()
+  }
+
+  #watched(work: Promise<void>, from: number, tag: string, taking: boolean): Promise<void> {
+    return watched(this.#ending.until(work), this.#transport, { rank: this.rank, from, tag, taking }, this.#silence)
   }
 }
 

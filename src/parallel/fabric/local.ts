@@ -1,51 +1,83 @@
-import { Arena } from '../../runtime/arena.ts'
+import { Arena, megabytes } from '../../runtime/arena.ts'
 import type { Device } from '../../runtime/device.ts'
 import { DitError } from '../../runtime/errors.ts'
 import type { Placement } from '../../runtime/tensor.ts'
-import { Tensor } from '../../runtime/tensor.ts'
 import type { Part, Transport } from './transport.ts'
-import { whole } from './transport.ts'
 
 /**
  * Transports between ranks that share one device (`Device.sibling`) and one thread: bytes are copied on the device, in
  * the order of its queue. For tests, and for one card that stands for several.
  */
 export function localTransports(devices: readonly Device[]): Transport[] {
-  const hub = new Hub(devices[0])
+  const hub = new Hub(devices[0], devices.length)
   return devices.map((device, rank) => new LocalTransport(hub, device, rank, devices.length))
 }
 
+/** Bytes on their way: in a buffer of their own, until they are read. */
 interface Letter {
   readonly placement: Placement | undefined
   readonly bytes: number
 }
 
-/** Letters that nobody has asked for yet, and those who asked before there was one. */
+/** Letters that nobody has asked for yet, or those who asked before there was one. */
 interface Box {
-  readonly letters: Letter[]
-  readonly readers: ((letter: Letter) => void)[]
+  readonly letters: Promise<Letter>[]
+  readonly readers: ((letter: Promise<Letter>) => void)[]
 }
 
+/** What the ranks share: the letters, in the order in which they were sent, and the first error. */
 class Hub {
-  /** Letters on their way. */
   readonly arena: Arena
   readonly failed: Promise<never>
   fail: (error: unknown) => void = () => {}
   readonly #boxes = new Map<string, Box>()
+  #open: number
 
-  constructor(device: Device) {
+  constructor(device: Device, ranks: number) {
     this.arena = new Arena(device.gpu)
+    this.#open = ranks
     this.failed = new Promise((_, reject) => {
       this.fail = reject
     })
     this.failed.catch(() => {})
   }
 
-  box(from: number, to: number, tag: string): Box {
-    const name = `${from}>${to}:${tag}`
+  put(name: string, letter: Promise<Letter>): void {
+    const box = this.#box(name)
+    const reader = box.readers.shift()
+    if (reader) reader(letter)
+    else box.letters.push(letter)
+    this.#tidy(name, box)
+  }
+
+  take(name: string): Promise<Letter> {
+    const box = this.#box(name)
+    const letter = box.letters.shift()
+    const taken = letter ?? new Promise<Letter>((resolve) => box.readers.push(resolve))
+    this.#tidy(name, box)
+    return taken
+  }
+
+  /** One rank has ended; the last one takes with it what nobody read. */
+  async leave(): Promise<void> {
+    if (--this.#open > 0) return
+    for (const { letters } of this.#boxes.values()) {
+      for (const letter of await Promise.allSettled(letters)) {
+        if (letter.status === 'fulfilled' && letter.value.placement) this.arena.give(letter.value.placement)
+      }
+    }
+    this.#boxes.clear()
+    this.arena.trim()
+  }
+
+  #box(name: string): Box {
     let box = this.#boxes.get(name)
     if (!box) this.#boxes.set(name, (box = { letters: [], readers: [] }))
     return box
+  }
+
+  #tidy(name: string, { letters, readers }: Box): void {
+    if (letters.length + readers.length === 0) this.#boxes.delete(name)
   }
 }
 
@@ -54,6 +86,7 @@ class LocalTransport implements Transport {
   readonly size: number
   readonly #hub: Hub
   readonly #device: Device
+  #closed = false
 
   constructor(hub: Hub, device: Device, rank: number, size: number) {
     this.#hub = hub
@@ -71,37 +104,26 @@ class LocalTransport implements Transport {
   }
 
   async send(to: number, tag: string, parts: readonly Part[]): Promise<void> {
-    const bytes = total(parts)
-    let letter: Letter = { placement: undefined, bytes }
-    if (bytes > 0) {
-      // The pool gives the buffer of a letter that was read already: queues run in order.
-      const placement = this.#hub.arena.take(bytes, tag)
-      letter = { placement, bytes }
-      const parcel = new Tensor([bytes / 4], 'u32', tag)
-      parcel.placement = placement
-      await this.#copy(parts, [whole(parcel)])
-    }
-    const { readers, letters } = this.#hub.box(this.rank, to, tag)
-    const reader = readers.shift()
-    if (reader) reader(letter)
-    else letters.push(letter)
+    const letter = this.#write(tag, parts)
+    this.#hub.put(nameOf(this.rank, to, tag), letter)
+    await letter
   }
 
   async recv(from: number, tag: string, parts: readonly Part[]): Promise<void> {
-    const { readers, letters } = this.#hub.box(from, this.rank, tag)
-    const letter = letters.shift() ?? (await new Promise<Letter>((resolve) => readers.push(resolve)))
-    const bytes = total(parts)
-    if (letter.bytes !== bytes) {
-      throw new DitError(
-        'validation',
-        `rank ${this.rank} expects ${bytes} bytes of '${tag}' from rank ${from}, and ${letter.bytes} came`,
-      )
+    const letter = await this.#hub.take(nameOf(from, this.rank, tag))
+    try {
+      const bytes = total(parts)
+      if (letter.bytes !== bytes) {
+        throw new DitError(
+          'validation',
+          `rank ${this.rank} expects ${bytes} bytes of '${tag}' from rank ${from}, and ${letter.bytes} came`,
+        )
+      }
+      if (letter.placement) await this.#copy(parts, letter.placement, 'to parts')
+    } finally {
+      // Whoever gets the buffer next writes it after this read: the queue runs in order.
+      if (letter.placement) this.#hub.arena.give(letter.placement)
     }
-    if (!letter.placement) return
-    const parcel = new Tensor([bytes / 4], 'u32', tag)
-    parcel.placement = letter.placement
-    await this.#copy([whole(parcel)], parts)
-    this.#hub.arena.give(letter.placement)
   }
 
   lastHeard(): number {
@@ -109,18 +131,35 @@ class LocalTransport implements Transport {
   }
 
   async close(): Promise<void> {
-    this.#hub.arena.trim()
+    if (!this.#closed) await this.#hub.leave()
+    this.#closed = true
   }
 
-  /** Copies the joined bytes of some parts into others, one of the two lists being a single part. */
-  async #copy(from: readonly Part[], to: readonly Part[]): Promise<void> {
+  async #write(tag: string, parts: readonly Part[]): Promise<Letter> {
+    const bytes = total(parts)
+    if (bytes === 0) return { placement: undefined, bytes }
+    const { arena } = this.#hub
+    const placement = arena.take(bytes, tag)
+    if ((await arena.settle()) > 0) {
+      throw new DitError('out-of-memory', `the device could not hold ${megabytes(bytes)} of '${tag}' on its way`)
+    }
+    await this.#copy(parts, placement, 'from parts')
+    return { placement, bytes }
+  }
+
+  /** Between the parts, one after the other, and the letter. */
+  async #copy(parts: readonly Part[], { buffer }: Placement, direction: 'from parts' | 'to parts'): Promise<void> {
     await this.#device.checked(() => {
       const { gpu } = this.#device
       const encoder = gpu.createCommandEncoder()
-      const [source, target] = [cursor(from), cursor(to)]
-      for (const { bytes } of from.length > 1 ? from : to) {
-        const [a, b] = [source(bytes), target(bytes)]
-        encoder.copyBufferToBuffer(a.buffer, a.offset, b.buffer, b.offset, bytes)
+      let at = 0
+      for (const { tensor, offset, bytes } of parts) {
+        if (bytes === 0) continue
+        const own = tensor.placement?.buffer
+        if (!own) throw new DitError('validation', `a message ends in a tensor that was released: ${tensor.label}`)
+        if (direction === 'from parts') encoder.copyBufferToBuffer(own, offset, buffer, at, bytes)
+        else encoder.copyBufferToBuffer(buffer, at, own, offset, bytes)
+        at += bytes
       }
       gpu.queue.submit([encoder.finish()])
     })
@@ -129,14 +168,4 @@ class LocalTransport implements Transport {
 
 const total = (parts: readonly Part[]): number => parts.reduce((sum, { bytes }) => sum + bytes, 0)
 
-/** Gives out the parts piece by piece; a piece never spans two of them. */
-function cursor(parts: readonly Part[]): (bytes: number) => { buffer: GPUBuffer; offset: number } {
-  let [at, used] = [0, 0]
-  return (bytes) => {
-    const { tensor, offset, bytes: room } = parts[at]
-    const place = { buffer: tensor.placement!.buffer, offset: offset + used }
-    used += bytes
-    if (used >= room) [at, used] = [at + 1, 0]
-    return place
-  }
-}
+const nameOf = (from: number, to: number, tag: string): string => `${from}>${to}:${tag}`

@@ -12,29 +12,37 @@ export interface Waiting {
   readonly rank: number
   readonly from: number
   readonly tag: string
+  /** It is not to send that message, but to take it. */
+  readonly taking?: boolean
 }
 
 /**
  * `arrival`, or an error that names who is stuck. A peer that computes for long is not: its heart beats on while its
- * device works.
+ * device works. Nor is one that nobody could hear because this thread was busy.
  *
  * @throws DitError 'device-lost', also to all other ranks
  */
 export async function watched<T>(
   arrival: Promise<T>,
-  transport: Transport,
-  { rank, from, tag }: Waiting,
+  transport: Pick<Transport, 'lastHeard' | 'fail'>,
+  { rank, from, tag, taking }: Waiting,
   { longest = 10_000, every = 500 }: Silence,
 ): Promise<T> {
   let timer: ReturnType<typeof setInterval> | undefined
   const silence = new Promise<never>((_, reject) => {
+    let looked = performance.now()
+    let listening = Number.NEGATIVE_INFINITY
     timer = setInterval(() => {
-      const silent = performance.now() - transport.lastHeard(from)
+      const now = performance.now()
+      if (now - looked > 4 * every) listening = now
+      looked = now
+      const silent = now - Math.max(transport.lastHeard(from), listening)
       if (silent < longest) return
+      const what = taking ? `for it to take '${tag}'` : `for its '${tag}'`
       const error = new DitError(
         'device-lost',
-        `rank ${from} is stuck: rank ${rank} waits for its '${tag}', and it has given no sign of life for ${Math.round(silent / 1000)} s`,
-        'Run again; if it happens again, run without that device.',
+        `rank ${from} is stuck: rank ${rank} waits ${what}, and it has given no sign of life for ${(silent / 1000).toFixed(0)} s`,
+        'run again; if it happens again, run without that device',
       )
       transport.fail(error)
       reject(error)
