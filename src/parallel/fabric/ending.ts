@@ -13,23 +13,18 @@ export class Ending {
     })
   }
 
-  /** @throws the error that ended all work, where something did */
-  throwIfEnded(): void {
-    if (this.#error) throw this.#error.cause
-  }
-
-  /** `work`, or the error that ended all work. */
-  until<T>(work: Promise<T>): Promise<T> {
+  /** What `start` gives, or the error that ended all work; after that nothing starts any more. */
+  until<T>(start: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (this.#error) reject(this.#error.cause)
-      this.#waiting.add(reject)
+      if (this.#error) throw this.#error.cause
       const settle = <V>(act: (value: V) => void) => {
         return (value: V) => {
           this.#waiting.delete(reject)
           act(value)
         }
       }
-      work.then(settle(resolve), settle(reject))
+      start().then(settle(resolve), settle(reject))
+      this.#waiting.add(reject)
     })
   }
 }

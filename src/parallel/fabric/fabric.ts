@@ -40,8 +40,10 @@ export class Fabric {
     const { rehearsing } = g
     await g.flush()
     if (rehearsing) return
-    this.#ending.throwIfEnded()
-    const message = parts()
+    await this.#watched(() => this.#post(to, tag, parts()), to, tag, true)
+  }
+
+  #post(to: number, tag: string, message: Part[]): Promise<void> {
     for (const { tensor, bytes } of message) {
       if (bytes === 0 || tensor.placement) continue
       const what = `${tensor.label} ${shapeText(tensor.shape)}`.trim()
@@ -51,7 +53,7 @@ export class Fabric {
       )
     }
     this.sent.set(tag, (this.sent.get(tag) ?? 0) + message.reduce((sum, part) => sum + part.bytes, 0))
-    await this.#watched(this.#transport.send(to, tag, message), to, tag, true)
+    return this.#transport.send(to, tag, message)
   }
 
   /** The tensors of a message; they belong to the scope in which this is called, and hold their values when it settles. */
@@ -67,8 +69,7 @@ export class Fabric {
 
   async #recv(g: Recorder, from: number, tag: string, parts: readonly Part[]): Promise<void> {
     if (g.rehearsing) return
-    this.#ending.throwIfEnded()
-    await this.#watched(this.#transport.recv(from, tag, parts), from, tag, false)
+    await this.#watched(() => this.#transport.recv(from, tag, parts), from, tag, false)
   }
 
   /** Waits until every rank of the group has come here, and all that they had recorded is submitted. */
@@ -88,7 +89,7 @@ export class Fabric {
     return this.#transport.close()
   }
 
-  #watched(work: Promise<void>, from: number, tag: string, taking: boolean): Promise<void> {
+  #watched(work: () => Promise<void>, from: number, tag: string, taking: boolean): Promise<void> {
     return watched(this.#ending.until(work), this.#transport, { rank: this.rank, from, tag, taking }, this.#silence)
   }
 }

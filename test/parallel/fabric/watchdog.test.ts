@@ -71,16 +71,16 @@ describe('the watchdog', () => {
 
   it('blames nobody for what a busy thread could not hear', async () => {
     let heard = performance.now()
-    const beating = setInterval(() => (heard = performance.now()), 10)
     const transport = silent(() => heard)
     let bring = (_: string) => {}
     const arrival = new Promise<string>((resolve) => (bring = resolve))
     const work = watched(arrival, transport, { rank: 1, from: 0, tag: 'x' }, SHORT)
     await sleep(20)
-    // Beats of that time are heard late: after the watchdog has looked.
     const until = performance.now() + 150
     while (performance.now() < until);
-    await sleep(30)
+    // The beats of that time are heard late: after the watchdog has looked.
+    const beating = setInterval(() => (heard = performance.now()), 10)
+    await sleep(40)
     bring('after all')
     expect(await work).toBe('after all')
     expect(transport.told).toEqual([])
