@@ -13,11 +13,11 @@ import {
 } from '../../runtime/ops/index.ts'
 import type { Recorder } from '../../runtime/recorder.ts'
 import type { RowsAttention, RowsConvOptions, RowsExecution } from '../../runtime/rows_execution.ts'
+import type { Share } from '../mesh/shares.ts'
 import type { Tensor } from '../../runtime/tensor.ts'
 import { allGather } from '../fabric/collectives.ts'
 import type { Fabric } from '../fabric/fabric.ts'
 import type { Group } from '../mesh/mesh.ts'
-import type { Share } from '../mesh/shares.ts'
 
 /**
  * A picture whose rows are split over a group of ranks, as one of them computes it. Convolutions exchange rows with the
@@ -51,6 +51,7 @@ export class RankRows implements RowsExecution {
     await this.#fill(g, y, margin, reach)
     const out = conv2d(g, y, affine, { ...rest, margin })
     if (spent || y !== x) g.release(y)
+    if (out.dim(2) !== x.dim(2)) await leaveLevel(g)
     return out
   }
 
@@ -131,6 +132,14 @@ function reachOf(
   { upsample = 1, pad = (weight.dim(1) - 1) / 2, padEnd = pad }: RowsConvOptions,
 ): Margin {
   return { above: Math.ceil(pad / upsample), below: Math.ceil(padEnd / upsample) }
+}
+
+/** Gives back what is free: the next level's tensors have other sizes, and would be held beside it. */
+async function leaveLevel(g: Recorder): Promise<void> {
+  await g.flush()
+  // A device keeps what it still uses.
+  await g.device.finished()
+  g.device.arena.trim()
 }
 
 /** x with room for its neighbours' rows. */
