@@ -4,8 +4,9 @@ import { parseJson } from '../runtime/json.ts'
 import { openCheckpoint } from '../runtime/weights/checkpoint.ts'
 import { type LoadOptions, loadWeights } from '../runtime/weights/load.ts'
 import { Parameters } from '../runtime/weights/parameters.ts'
+import type { WeightShare } from '../runtime/weights/share.ts'
 import { describePath, joinPath, type Source } from '../runtime/weights/source.ts'
-import type { Weights } from '../runtime/weights/weights.ts'
+import { Weights } from '../runtime/weights/weights.ts'
 import { autoencoderKLConfig } from './autoencoder_kl/config.ts'
 import { AUTOENCODER_KL_PARTS, autoencoderKLParameters } from './autoencoder_kl/parameters.ts'
 import { pixartConfig } from './pixart/config.ts'
@@ -48,7 +49,7 @@ export const NETWORKS = {
 }
 
 export type NetworkClass = keyof typeof NETWORKS
-type ConfigOf<C extends NetworkClass> = ReturnType<(typeof NETWORKS)[C]['config']>
+export type ConfigOf<C extends NetworkClass> = ReturnType<(typeof NETWORKS)[C]['config']>
 
 /** A network on a device. */
 export interface Component<C extends NetworkClass> {
@@ -57,8 +58,10 @@ export interface Component<C extends NetworkClass> {
   readonly weights: Weights
 }
 
-export interface ComponentOptions extends Omit<LoadOptions, 'ignore'> {
+export interface ComponentOptions<Config = unknown> extends Omit<LoadOptions, 'ignore' | 'share'> {
   variant?: string
+  /** The part of the weights that one rank of several loads; 'none' where it only needs the config. Default: all. */
+  share?: 'none' | ((config: Config) => WeightShare)
   /** What the network will be used for: the weights of its other parts stay in the file. Default: all. */
   parts?: readonly Part[]
 }
@@ -69,14 +72,16 @@ export async function loadComponent<C extends NetworkClass>(
   className: C,
   source: Source,
   dir: string,
-  options: ComponentOptions = {},
+  options: ComponentOptions<ConfigOf<C>> = {},
 ): Promise<Component<C>> {
   // The registry's entries differ in Config only, which this function passes through.
   const network = NETWORKS[className] as unknown as ComponentKind<ConfigOf<C>>
   const config = network.config(await readJson(source, joinPath(dir, 'config.json')))
+  if (options.share === 'none') return { className, config, weights: new Weights(device, new Map()) }
   const checkpoint = await openCheckpoint(source, dir, network.stem, { variant: options.variant })
   const { parameters, ignore } = neededWeights(network, config, options.parts)
-  const weights = await loadWeights(device, checkpoint, parameters, { ...options, ignore })
+  const share = options.share?.(config)
+  const weights = await loadWeights(device, checkpoint, parameters, { ...options, share, ignore })
   return { className, config, weights }
 }
 

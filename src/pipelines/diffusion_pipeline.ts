@@ -1,6 +1,13 @@
-import { loadComponent, type NetworkClass, readJson } from '../models/component.ts'
+import {
+  type ComponentOptions,
+  type ConfigOf,
+  loadComponent,
+  type NetworkClass,
+  readJson,
+} from '../models/component.ts'
 import { loadTokenizer } from '../models/tokenizers/load_tokenizer.ts'
-import type { Ranks } from '../parallel/crew/ranks.ts'
+import { oneRank, type Ranks } from '../parallel/crew/ranks.ts'
+import { leads, weightShareOf } from '../parallel/crew/stages.ts'
 import { Device, type DeviceOptions } from '../runtime/device.ts'
 import { DitError } from '../runtime/errors.ts'
 import { openPlatform } from '../runtime/platform/platform.ts'
@@ -10,6 +17,7 @@ import { openModel } from './open_model.ts'
 import type { PipelineOutput } from './options.ts'
 import { type PixArtComponents, type PixArtOptions, PixArtPipeline } from './pixart.ts'
 import { PREVIEW_FILE, previewMap } from './preview.ts'
+import { encodesText } from './shared_text.ts'
 import type { PromptTokenizer } from './text.ts'
 
 export interface FromPretrainedOptions extends Pick<DeviceOptions, 'memory' | 'tier'> {
@@ -103,6 +111,7 @@ async function loadPixArt(
   textLength: number,
   { ranks, variant, tokenizer: given, onProgress, signal }: FromPretrainedOptions,
 ): Promise<PixArtComponents> {
+  const mesh = ranks ?? oneRank()
   const loading = (component: string) => ({
     variant,
     signal,
@@ -110,17 +119,20 @@ async function loadPixArt(
     onProgress: (loaded: number, total: number) => onProgress?.(component, loaded, total),
   })
   const loaded: { weights: { free(): void } }[] = []
-  const load = async <Folder extends keyof typeof PIXART>(dir: Folder) => {
-    const component = await loadComponent(device, PIXART[dir], source, dir, loading(dir))
+  const load = async <Folder extends keyof typeof PIXART>(
+    dir: Folder,
+    share?: ComponentOptions<ConfigOf<(typeof PIXART)[Folder]>>['share'],
+  ) => {
+    const component = await loadComponent(device, PIXART[dir], source, dir, { ...loading(dir), share })
     loaded.push(component)
     return component
   }
   try {
     const tokenizer = given ?? (await loadTokenizer(source, 'tokenizer'))
     const schedulerConfig = await readJson(source, 'scheduler/scheduler_config.json')
-    const textEncoder = await load('text_encoder')
-    const transformer = await load('transformer')
-    const vae = await load('vae')
+    const textEncoder = await load('text_encoder', encodesText(mesh) ? undefined : 'none')
+    const transformer = await load('transformer', ({ layers }) => weightShareOf(mesh, layers))
+    const vae = await load('vae', leads(mesh) ? undefined : 'none')
     const preview = (await source.exists(PREVIEW_FILE))
       ? previewMap(await readJson(source, PREVIEW_FILE), vae.config.latentChannels)
       : undefined

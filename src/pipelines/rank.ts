@@ -1,10 +1,14 @@
 import { expose, type ProxyMarked, type Remote, transfer } from 'comlink'
+import { Fabric } from '../parallel/fabric/fabric.ts'
+import { openTransport } from '../parallel/fabric/links.ts'
+import { Device } from '../runtime/device.ts'
 import { DitError } from '../runtime/errors.ts'
-import { currentRuntime } from '../runtime/platform/platform.ts'
+import { currentRuntime, openPlatform, type PlatformOptions } from '../runtime/platform/platform.ts'
 import { DiffusionPipeline, type FromPretrainedOptions, type Pipeline } from './diffusion_pipeline.ts'
 import type { DitImage } from './image/image.ts'
-import { Calls, type Outcome } from './outcome.ts'
+import { Calls, type Outcome, type PlainFailure, typedFailure } from './outcome.ts'
 import type { PixArtOptions } from './pixart.ts'
+import { type Place, type Placed, takePlace } from './team/place.ts'
 
 /** A picture as it crosses threads: its pixels are moved, not copied. */
 export interface RankImage {
@@ -30,29 +34,47 @@ export interface RankOutput {
 }
 
 /** Options of loading that cross threads. */
-export type PlainLoading = Pick<FromPretrainedOptions, 'memory' | 'tier' | 'variant'>
+export interface PlainLoading extends Pick<FromPretrainedOptions, 'memory' | 'tier' | 'variant'> {
+  /** Where it draws together with others. */
+  readonly place?: Place
+  /** Which adapter to open; the runtime's best by default. */
+  readonly platform?: PlatformOptions
+}
 type PlainCall = Omit<PixArtOptions, 'onStep' | 'signal'>
 type OnProgress = NonNullable<FromPretrainedOptions['onProgress']>
 type OnStep = (step: RankStep) => void
 
 const calls = new Calls()
 let pipeline: Pipeline | undefined
+let device: Device | undefined
+let placed: Placed | undefined
 
 /** Time for a destroyed device's promises to settle, in ms: Dawn ends the whole process where a thread ends before them. */
 const LAST_PROMISES = 50
 
 /** What a worker answers to. A rank has one device and one pipeline. */
 const rank = {
-  /** Opens a device in this thread and loads a model onto it; answers with the device's name. */
+  /** Opens a device in this thread, meets the other ranks, and loads its part of a model; answers with the device's name. */
   load(call: number, model: string, options: PlainLoading, onProgress?: OnProgress): Promise<Outcome<string>> {
     return calls.outcome(call, async (signal, told) => {
-      pipeline?.dispose()
-      pipeline = await DiffusionPipeline.fromPretrained(model, {
-        ...options,
-        signal,
-        onProgress: onProgress && ((...news) => told(onProgress(...news))),
-      })
-      return pipeline.device.name
+      await unload()
+      const { place, platform, memory, tier, variant } = options
+      try {
+        device = await Device.open(await openPlatform(platform), { memory, tier })
+        placed = place && (await takePlace(device, place))
+        pipeline = await DiffusionPipeline.fromPretrained(model, {
+          device,
+          ranks: placed?.ranks,
+          variant,
+          signal,
+          onProgress: onProgress && ((...news) => told(onProgress(...news))),
+        })
+        return device.name
+      } catch (error) {
+        placed?.transport.fail(error)
+        await unload()
+        throw error
+      }
     })
   },
 
@@ -85,13 +107,42 @@ const rank = {
     calls.abort(call)
   },
 
+  /** Ends what this rank waits for from others: one of them failed. */
+  interrupt(failure: PlainFailure): void {
+    placed?.transport.fail(typedFailure(failure))
+  },
+
+  /** Meets the others anew, after a failure. */
+  meetAgain(call: number, place: Place): Promise<Outcome<void>> {
+    return calls.outcome(call, async () => {
+      if (!placed || !device) return
+      await placed.transport.close()
+      const transport = await openTransport(device, place.links, place.rank)
+      placed.ranks.fabric = new Fabric(transport)
+      placed = { ranks: placed.ranks, transport }
+    })
+  },
+
+  /** Bytes sent to other ranks so far, by tag. */
+  sent(): [tag: string, bytes: number][] {
+    return [...(placed?.ranks.fabric?.sent ?? [])]
+  },
+
   /** Frees the device, when what is under way has stopped. Then the thread can end. */
   async close(): Promise<void> {
     await calls.end()
-    pipeline?.dispose()
-    pipeline = undefined
+    await unload()
     await new Promise((resolve) => setTimeout(resolve, LAST_PROMISES))
   },
+}
+
+async function unload(): Promise<void> {
+  pipeline?.dispose()
+  pipeline = undefined
+  await placed?.transport.close()
+  placed = undefined
+  device?.close()
+  device = undefined
 }
 
 /** A rank as the thread that started it sees it. */
@@ -109,6 +160,9 @@ export type RankApi = Remote<{
     onStep?: OnStep & ProxyMarked,
   ): Promise<Outcome<RankOutput>>
   abort(call: number): void
+  interrupt(failure: PlainFailure): void
+  meetAgain(call: number, place: Place): Promise<Outcome<void>>
+  sent(): [tag: string, bytes: number][]
   close(): void
 }>
 

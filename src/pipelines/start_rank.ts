@@ -3,9 +3,10 @@ import { DitError } from '../runtime/errors.ts'
 import { currentRuntime } from '../runtime/platform/platform.ts'
 import type { FromPretrainedOptions } from './diffusion_pipeline.ts'
 import { webAddress } from './open_model.ts'
-import { type Outcome, typedFailure } from './outcome.ts'
+import { type Outcome, plainFailure, typedFailure } from './outcome.ts'
 import type { PixArtOptions } from './pixart.ts'
 import type { PlainLoading, RankApi, RankOutput, RankStep } from './rank.ts'
+import type { Place } from './team/place.ts'
 
 /** A pipeline in a worker of its own: the calling thread stays free while it draws. */
 export interface Rank {
@@ -15,13 +16,25 @@ export interface Rank {
     prompt: string | string[],
     options?: Omit<PixArtOptions, 'onStep'> & { onStep?: (step: RankStep) => void },
   ): Promise<RankOutput>
+  /** Ends what it waits for from other ranks, since one of them failed. */
+  interrupt(error: DitError): void
+  /** Meets the other ranks anew, after a failure. */
+  meetAgain(place: Place): Promise<void>
+  /** Bytes sent to other ranks so far, by tag. */
+  sent(): Promise<Map<string, number>>
+  /** Rejects if the worker fails or ends by itself. */
+  readonly failed: Promise<never>
   /** Frees the device and ends the worker. */
   close(): Promise<void>
+  /** Ends the worker at once, whatever it does. */
+  terminate(): void
 }
 
 export interface RankOptions extends PlainLoading, Pick<FromPretrainedOptions, 'onProgress' | 'signal'> {
   /** The worker's script, where it is not found beside this module. */
   worker?: URL
+  /** In Node: a process of its own instead of a thread, with these environment variables besides this process's. */
+  process?: { readonly env?: Readonly<Record<string, string>> }
 }
 
 /** A thread that runs rank.ts. */
@@ -39,8 +52,8 @@ export interface Thread {
  * @throws DitError as DiffusionPipeline.fromPretrained does; 'device-lost' where the worker does not start
  */
 export async function startRank(model: string, options: RankOptions = {}): Promise<Rank> {
-  const { worker, onProgress, signal, ...loading } = options
-  const thread = await startThread(worker)
+  const { worker, process, onProgress, signal, ...loading } = options
+  const thread = await startThread(worker, process)
   thread.failed.catch(() => {})
   const api = wrap(thread.endpoint) as unknown as RankApi
   let calls = 0
@@ -74,7 +87,12 @@ export async function startRank(model: string, options: RankOptions = {}): Promi
       deviceName,
       run: (prompt, { onStep, signal: stop, ...plain } = {}) =>
         answer(stop, (call) => api.run(call, prompt, plain, onStep && proxy(onStep)) as Promise<Outcome<RankOutput>>),
+      interrupt: (error) => void api.interrupt(plainFailure(error)),
+      meetAgain: (place) => answer(undefined, (call) => api.meetAgain(call, place)),
+      sent: async () => new Map(await Promise.race([api.sent(), thread.failed])),
+      failed: thread.failed,
       close,
+      terminate: () => thread.terminate(),
     }
   } catch (error) {
     await close()
@@ -82,8 +100,11 @@ export async function startRank(model: string, options: RankOptions = {}): Promi
   }
 }
 
-async function startThread(url: URL | undefined): Promise<Thread> {
-  if (currentRuntime() === 'node') return (await import('./rank_endpoint.node.ts')).startThread(url)
+async function startThread(url: URL | undefined, process: RankOptions['process']): Promise<Thread> {
+  if (currentRuntime() === 'node') {
+    if (process) return (await import('./rank_process.node.ts')).startRankProcess(url, process.env)
+    return (await import('./rank_endpoint.node.ts')).startThread(url)
+  }
   // Bundlers find a worker's script by this very expression.
   const worker = url
     ? new Worker(url, { type: 'module' })

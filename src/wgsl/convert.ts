@@ -9,10 +9,13 @@ export type FileType = 'F32' | 'F16' | 'BF16'
 /** How a tensor is laid out on the device: as stored, or a convolution's [out, in, window²] as [out, window², in]. */
 export type StoredLayout = 'rows' | 'window'
 
-export const convertName = (type: FileType, to: Stored, layout: StoredLayout, workgroup: number): string =>
+/** What is kept of it besides: 'columns' are some of each row's. */
+export type Conversion = StoredLayout | 'columns'
+
+export const convertName = (type: FileType, to: Stored, layout: Conversion, workgroup: number): string =>
   `convert.${type}=${to}.${layout}.w${workgroup}`
 
-export const convert = (type: FileType, to: Stored, layout: StoredLayout, workgroup: number): string => {
+export const convert = (type: FileType, to: Stored, layout: Conversion, workgroup: number): string => {
   const unpacked = {
     F32: 'array<f32, 1>(bitcast<f32>(word))',
     F16: 'array<f32, 2>(unpack2x16float(word).x, unpack2x16float(word).y)',
@@ -20,7 +23,7 @@ export const convert = (type: FileType, to: Stored, layout: StoredLayout, workgr
   }[type]
   const perWord = type === 'F32' ? 1 : 2
   return `${enableStored(to)}
-${uniformBlock(['words', 'count', 'first', 'channels', 'window'])}
+${uniformBlock(['words', 'count', 'first', ...(layout === 'columns' ? ['columns', 'begin', 'kept'] : ['channels', 'window'])])}
 ${bindings(['raw', 'array<u32>'], ['y!', arrayOf(to)])}
 ${entry(workgroup)} {
   ${flatIndex(workgroup)}
@@ -32,9 +35,13 @@ ${entry(workgroup)} {
     if (at >= p.count) { return; }
     let source = p.first + at;
     ${
-      layout === 'rows'
-        ? 'let target_ = source;'
-        : 'let target_ = ((source / (p.channels * p.window)) * p.window + source % p.window) * p.channels + (source / p.window) % p.channels;'
+      layout === 'columns'
+        ? `let column = source % p.columns;
+    if (column < p.begin || column >= p.begin + p.kept) { continue; }
+    let target_ = (source / p.columns) * p.kept + column - p.begin;`
+        : layout === 'rows'
+          ? 'let target_ = source;'
+          : 'let target_ = ((source / (p.channels * p.window)) * p.window + source % p.window) * p.channels + (source / p.window) % p.channels;'
     }
     y[target_] = ${toStored(to, 'values[t]')};
   }

@@ -1,8 +1,8 @@
-// Group norm of x [batch, pixels, channels], channels last, in two kernels: statistics become a mean and a factor for each
-// batch and channel; applying them fuses SiLU. Where ranks hold rows of a picture, each measures the moments of its own,
-// and the moments of all become the same two numbers in a third kernel.
-// Tiers: all. y is f32 or f16, all else f32. Bindings: statistics p, x, weight, factors; moments p, x, moments;
-// factors p, moments, weight, factors; apply p, x, factors, bias, y.
+// Group norm of x [batch, pixels, channels], channels last, in two kernels: statistics become a mean, a factor and an
+// addend for each batch and channel; applying them fuses SiLU. Where ranks hold rows of a picture, each measures the moments of its own,
+// and the moments of all become the same three numbers in a third kernel.
+// Tiers: all. y is f32 or f16, all else f32. Bindings: statistics p, x, weight, bias, factors; moments p, x,
+// moments; factors p, moments, weight, bias, factors; apply p, x, factors, y.
 import { activation } from './activations.ts'
 import { arrayOf, enableStored, type Stored, toStored } from './stored.ts'
 import { bindings, entry, flatIndex, uniformBlock } from './text.ts'
@@ -32,18 +32,17 @@ const measure = (workgroup: number): string => {
 
 export const groupStatisticsName = (workgroup: number): string => `group_norm_statistics.w${workgroup}`
 
-/** factors [batch, 2, channels]: the means, and what a distance from them is multiplied with. One workgroup a group and batch. */
+/** factors [batch, channels, 4]: mean, factor of the distance from it, addend, nothing. One workgroup a group and batch. */
 export const groupStatistics = (workgroup: number): string => `
 ${uniformBlock(['pixels', 'channels', 'groupChannels', 'eps: f32'])}
-${bindings(['x', 'array<f32>'], ['weight', 'array<f32>'], ['factors!', 'array<f32>'])}
+${bindings(['x', 'array<f32>'], ['weight', 'array<f32>'], ['bias', 'array<f32>'], ['factors!', 'array<vec4f>'])}
 var<workgroup> partial: array<f32, ${workgroup}>;
 ${entry(workgroup)} {
   ${measure(workgroup)}
   let scaleBy = inverseSqrt(squares / f32(count) + p.eps);
   for (var c = local.x; c < p.groupChannels; c += ${workgroup}u) {
-    let out = workgroup.y * 2u * p.channels + channel0 + c;
-    factors[out] = mean;
-    factors[out + p.channels] = weight[channel0 + c] * scaleBy;
+    let channel = channel0 + c;
+    factors[workgroup.y * p.channels + channel] = vec4f(mean, weight[channel] * scaleBy, bias[channel], 0.0);
   }
 }`
 
@@ -65,12 +64,12 @@ ${entry(workgroup)} {
 }`
 
 /**
- * factors [batch, 2, channels], as of one picture, from moments [parts, batch, groups, 3], which are joined in order
+ * factors [batch, channels, 4], as of one picture, from moments [parts, batch, groups, 3], which are joined in order
  * (Chan, Golub, LeVeque 1983, equation 2.1: it cancels nothing).
  */
 export const groupFactors = (workgroup: number): string => `
 ${uniformBlock(['count', 'parts', 'channels', 'groupChannels', 'stride', 'eps: f32'])}
-${bindings(['moments', 'array<f32>'], ['weight', 'array<f32>'], ['factors!', 'array<f32>'])}
+${bindings(['moments', 'array<f32>'], ['weight', 'array<f32>'], ['bias', 'array<f32>'], ['factors!', 'array<vec4f>'])}
 ${entry(workgroup)} {
   ${flatIndex(workgroup)}
   if (i >= p.count) { return; }
@@ -89,9 +88,8 @@ ${entry(workgroup)} {
     count = all;
     at += p.stride;
   }
-  let out = picture * 2u * p.channels + channel;
-  factors[out] = mean;
-  factors[out + p.channels] = weight[channel] * inverseSqrt(squares / count + p.eps);
+  let factor = weight[channel] * inverseSqrt(squares / count + p.eps);
+  factors[i] = vec4f(mean, factor, bias[channel], 0.0);
 }`
 
 export const groupApplyName = (silu: boolean, stored: Stored, workgroup: number): string =>
@@ -100,14 +98,13 @@ export const groupApplyName = (silu: boolean, stored: Stored, workgroup: number)
 /** Before the first value of each picture of y there are `above` others, and `margin` in all beside those of x. */
 export const groupApply = (silu: boolean, stored: Stored, workgroup: number): string => `${enableStored(stored)}
 ${uniformBlock(['count', 'pixels', 'channels', 'above', 'margin'])}
-${bindings(['x', 'array<f32>'], ['factors', 'array<f32>'], ['bias', 'array<f32>'], ['y!', arrayOf(stored)])}
+${bindings(['x', 'array<f32>'], ['factors', 'array<vec4f>'], ['y!', arrayOf(stored)])}
 ${activation(silu ? 'silu' : 'none')}
 ${entry(workgroup)} {
   ${flatIndex(workgroup)}
   if (i >= p.count) { return; }
   let picture = i / (p.pixels * p.channels);
-  let channel = i % p.channels;
-  let factorAt = picture * 2u * p.channels + channel;
-  let v = (x[i] - factors[factorAt]) * factors[factorAt + p.channels] + bias[channel];
+  let f = factors[picture * p.channels + i % p.channels];
+  let v = (x[i] - f.x) * f.y + f.z;
   y[i + picture * p.margin + p.above] = ${toStored(stored, silu ? 'act(v)' : 'v')};
 }`

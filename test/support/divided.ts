@@ -1,6 +1,7 @@
 import { type Component, loadComponent } from '../../src/models/component.ts'
 import { Crew } from '../../src/parallel/crew/crew.ts'
 import { dealt } from '../../src/parallel/crew/dealt.ts'
+import { weightShareOf } from '../../src/parallel/crew/stages.ts'
 import { type DenoiseOptions, denoise } from '../../src/pipelines/denoise.ts'
 import { encodeCaptions, pixartNetwork } from '../../src/pipelines/pixart_network.ts'
 import type { Source } from '../../src/runtime/weights/source.ts'
@@ -24,8 +25,8 @@ export interface Pictures {
 }
 
 /** A transformer of which this rank has its part. */
-export const loadPart = ({ device }: TestRank, source: Source): Promise<Component<'PixArtTransformer2DModel'>> =>
-  loadComponent(device, 'PixArtTransformer2DModel', source, '')
+export const loadPart = ({ device, ranks }: TestRank, source: Source): Promise<Component<'PixArtTransformer2DModel'>> =>
+  loadComponent(device, 'PixArtTransformer2DModel', source, '', { share: ({ layers }) => weightShareOf(ranks, layers) })
 
 /** Denoises from `latents` in a crew; the final latents of this rank's pictures, where it leads. */
 export async function denoisePart(

@@ -39,7 +39,7 @@ export function t5Parameters(c: T5Config): Parameters {
   all.matrix('shared.weight', c.vocabulary, c.width).tensor('encoder.final_layer_norm.weight', c.width)
   const inner = c.heads * c.headDim
   for (let i = 0; i < c.layers; i++) {
-    const [attention, feedForward] = [0, 1].map((k) => all.at('encoder').at('block').at(i).at('layer').at(k))
+    const [attention, feedForward] = [0, 1].map((k) => all.at('encoder').at('block').at(i).of(i).at('layer').at(k))
     const self = attention.tensor('layer_norm.weight', c.width).at('SelfAttention')
     for (const part of ['q', 'k', 'v']) self.linear(part, inner, c.width, false)
     self.linear('o', c.width, inner, false)

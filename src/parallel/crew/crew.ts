@@ -1,16 +1,16 @@
 import type { Execution } from '../../runtime/execution.ts'
 import { guide, join } from '../../runtime/ops/index.ts'
 import type { Recorder } from '../../runtime/recorder.ts'
+import { type Share, sharesOf } from '../../runtime/shares.ts'
 import type { Tensor } from '../../runtime/tensor.ts'
 import { allGather, reduce } from '../fabric/collectives.ts'
 import type { Group } from '../mesh/mesh.ts'
-import { type Share, sharesOf } from '../mesh/shares.ts'
 import { attendFresh, attendKept, attendStale, type Sequence } from '../methods/attend.ts'
 import { KeptKeys } from '../methods/kept_keys.ts'
 import { Border } from './border.ts'
 import { type Grid, type Piece, piecesOf } from './pieces.ts'
 import { type Ranks, speedsAlong } from './ranks.ts'
-import { blocksOf } from './stages.ts'
+import { blocksOf, leads } from './stages.ts'
 
 /** What dividing a request among ranks takes to know of it. */
 export interface RequestFacts {
@@ -56,10 +56,9 @@ export class Crew {
     for (const piece of [this.whole, ...this.#patches]) this.#tokensOf(piece)
   }
 
-  /** Whether this rank is the one that speaks for its crew: it has the final latents and hears of every step. */
+  /** Whether this rank speaks for its crew. */
   get leads(): boolean {
-    const { mesh } = this.#ranks
-    return this.blocks.tail && (['tensor', 'ulysses', 'ring', 'cfg'] as const).every((axis) => mesh.at(axis) === 0)
+    return leads(this.#ranks)
   }
 
   get stages(): number {

@@ -1,4 +1,4 @@
-import { type Share, sharesOf } from '../mesh/shares.ts'
+import { type Share, sharesOf } from '../../runtime/shares.ts'
 import { type Ranks, speedsAlong } from './ranks.ts'
 
 /** The pictures of this rank's crew, of all that are drawn: data parallelism. Empty where there are fewer than crews. */

@@ -1,5 +1,5 @@
 import type { TokenRange } from '../../runtime/execution.ts'
-import type { Share } from '../mesh/shares.ts'
+import type { Share } from '../../runtime/shares.ts'
 
 /** Rows and columns of a picture's tokens. */
 export interface Grid {

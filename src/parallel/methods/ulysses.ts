@@ -4,7 +4,7 @@ import type { Tensor } from '../../runtime/tensor.ts'
 import { allToAll } from '../fabric/collectives.ts'
 import type { Fabric } from '../fabric/fabric.ts'
 import type { Group } from '../mesh/mesh.ts'
-import { evenShares, type Share } from '../mesh/shares.ts'
+import { evenShares, type Share } from '../../runtime/shares.ts'
 
 /** How tokens and heads lie on the ranks of a Ulysses group: before attention by tokens, in attention by heads. */
 export interface UlyssesLayout {

@@ -1,9 +1,9 @@
 import { join } from '../../runtime/ops/index.ts'
 import type { Recorder } from '../../runtime/recorder.ts'
+import type { Share } from '../../runtime/shares.ts'
 import type { Tensor } from '../../runtime/tensor.ts'
 import type { Fabric } from '../fabric/fabric.ts'
 import type { Group } from '../mesh/mesh.ts'
-import type { Share } from '../mesh/shares.ts'
 
 /**
  * Puts the rows of all ranks together on one of them.

@@ -13,7 +13,7 @@ import {
 } from '../../runtime/ops/index.ts'
 import type { Recorder } from '../../runtime/recorder.ts'
 import type { RowsAttention, RowsConvOptions, RowsExecution } from '../../runtime/rows_execution.ts'
-import type { Share } from '../mesh/shares.ts'
+import type { Share } from '../../runtime/shares.ts'
 import type { Tensor } from '../../runtime/tensor.ts'
 import { allGather } from '../fabric/collectives.ts'
 import type { Fabric } from '../fabric/fabric.ts'

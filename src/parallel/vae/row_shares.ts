@@ -1,4 +1,4 @@
-import { type Share, sharesOf } from '../mesh/shares.ts'
+import { type Share, sharesOf } from '../../runtime/shares.ts'
 
 /**
  * Rows of latents for each rank, from the top down, in proportion to the ranks' weights. Where there are fewer rows than

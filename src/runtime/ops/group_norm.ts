@@ -18,12 +18,12 @@ export interface GroupNormOptions {
 /** Group norm of x [batch, ..., channels], channels last, with SiLU fused where asked. */
 export function groupNorm(g: Recorder, x: Tensor, options: GroupNormOptions): Tensor {
   const { batch, channels, pixels } = sizes(x)
-  const { groups, eps, weight } = options
+  const { groups, eps, weight, bias } = options
   const workgroup = rowWorkgroup(g.device.target)
-  const factors = g.create([batch, 2, channels], 'f32', 'group norm factors')
+  const factors = g.create([batch, channels, 4], 'f32', 'group norm factors')
   g.record({
     kernel: kernel(code.groupStatisticsName(workgroup), () => code.groupStatistics(workgroup)),
-    inputs: [x, weight],
+    inputs: [x, weight, bias],
     outputs: [factors],
     uniforms: [pixels, channels, channels / groups, { f32: eps }],
     groups: [groups, batch, 1],
@@ -60,12 +60,12 @@ export function groupNormOf(
   margin?: Margin,
 ): Tensor {
   const { batch, channels } = sizes(x)
-  const { groups, eps, weight } = options
+  const { groups, eps, weight, bias } = options
   const workgroup = flatWorkgroup(g.device.target)
-  const factors = g.create([batch, 2, channels], 'f32', 'group norm factors')
+  const factors = g.create([batch, channels, 4], 'f32', 'group norm factors')
   g.record({
     kernel: kernel(`group_norm_factors.w${workgroup}`, () => code.groupFactors(workgroup)),
-    inputs: [moments, weight],
+    inputs: [moments, weight, bias],
     outputs: [factors],
     uniforms: [batch * channels, moments.dim(0) / batch, channels, channels / groups, batch * groups * 3, { f32: eps }],
     groups: flatGroups(batch * channels, workgroup),
@@ -77,7 +77,7 @@ function apply(
   g: Recorder,
   x: Tensor,
   factors: Tensor,
-  { bias, silu = false, as }: GroupNormOptions,
+  { silu = false, as }: GroupNormOptions,
   { above, below }: Margin = { above: 0, below: 0 },
 ): Tensor {
   const { channels, pixels } = sizes(x)
@@ -89,7 +89,7 @@ function apply(
   const row = margin > 0 ? x.dim(2) * channels : 0
   g.record({
     kernel: kernel(code.groupApplyName(silu, stored, workgroup), () => code.groupApply(silu, stored, workgroup)),
-    inputs: [x, factors, bias],
+    inputs: [x, factors],
     outputs: [y],
     uniforms: [x.size, pixels, channels, above * row, margin * row],
     groups: flatGroups(x.size, workgroup),

@@ -9,6 +9,7 @@ import { UniformPacker } from '../uniforms.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { matchNames } from './match_names.ts'
 import { deviceTensor, type Parameter, type Parameters } from './parameters.ts'
+import { needed, type Slice, slicedShape, sliceOf, type WeightShare } from './share.ts'
 import { Weights } from './weights.ts'
 
 /** Bytes read at once unless told otherwise. The host holds two such chunks at most, whatever the model's size. */
@@ -16,6 +17,8 @@ const CHUNK = 16 * 2 ** 20
 const BYTES: Record<FileType, number> = { F32: 4, F16: 2, BF16: 2 }
 
 export interface LoadOptions {
+  /** The part of the weights that one rank of several loads. Default: all. */
+  share?: WeightShare
   /** Stored tensors that are known and not needed (the encoder of a decoder-only use). */
   ignore?: RegExp[]
   onProgress?: (loadedBytes: number, totalBytes: number) => void
@@ -35,8 +38,14 @@ export async function loadWeights(
   options: LoadOptions = {},
 ): Promise<Weights> {
   matchNames(new Map([...parameters.all].map(([name, p]) => [name, p.shape])), checkpoint, { ignore: options.ignore })
-  const names = [...parameters.all.keys()]
-  const total = names.reduce((sum, name) => sum + checkpoint.entry(name).tensor.bytes, 0)
+  const share = options.share ?? {}
+  const wanted = [...parameters.all].filter(([, parameter]) => needed(parameter, share))
+  const names = wanted.map(([name]) => name)
+  const read = (name: string, parameter: Parameter) => {
+    const { begin, end } = bytesOf(checkpoint.entry(name).tensor, sliceOf(parameter, share))
+    return end - begin
+  }
+  const total = wanted.reduce((sum, [name, parameter]) => sum + read(name, parameter), 0)
   const tensors = new Map<string, Tensor>()
   const weights = new Weights(device, tensors)
   const greatest = names.reduce((most, name) => Math.max(most, checkpoint.entry(name).tensor.bytes), 0)
@@ -44,12 +53,13 @@ export async function loadWeights(
   let loaded = 0
   return device.during(async () => {
     try {
-      for (const [name, parameter] of parameters.all) {
-        const tensor = await allocate(device, name, parameter)
+      for (const [name, parameter] of wanted) {
+        const slice = sliceOf(parameter, share)
+        const tensor = await allocate(device, name, { ...parameter, shape: slicedShape(parameter.shape, slice) })
         tensors.set(name, tensor)
-        await fill(device, checkpoint, tensor, parameter, chunk)
+        await fill(device, checkpoint, tensor, parameter, slice, chunk)
         throwIfAborted(options.signal)
-        loaded += checkpoint.entry(name).tensor.bytes
+        loaded += read(name, parameter)
         options.onProgress?.(loaded, total)
       }
       await device.finished()
@@ -67,19 +77,22 @@ async function fill(
   checkpoint: Checkpoint,
   tensor: Tensor,
   { shape, layout }: Parameter,
+  slice: Slice | undefined,
   chunk: Uint8Array,
 ): Promise<void> {
   const { path, tensor: stored } = checkpoint.entry(tensor.label)
   const type = stored.dtype as FileType
   const to = floatType(tensor)
   const workgroup = flatWorkgroup(device.target)
-  const code = kernel(convertName(type, to, layout, workgroup), () => convert(type, to, layout, workgroup))
+  const how = slice?.axis === 1 ? 'columns' : layout
+  const code = kernel(convertName(type, to, how, workgroup), () => convert(type, to, how, workgroup))
   await device.pipelines.prepare([code])
-  for (let at = 0; at < stored.bytes; at += chunk.length) {
-    const bytes = Math.min(chunk.length, stored.bytes - at)
+  const { begin, end } = bytesOf(stored, slice)
+  for (let at = 0; begin + at < end; at += chunk.length) {
+    const bytes = Math.min(chunk.length, end - begin - at)
     // Not into mapped memory: a lost device takes that away, while the system may still be writing to it.
     const read = chunk.subarray(0, bytes)
-    await checkpoint.source.readInto(path, stored.begin + at, read)
+    await checkpoint.source.readInto(path, begin + at, read)
     const staging = await device.buffer({
       size: Math.ceil(bytes / 4) * 4,
       usage: GPUBufferUsage.STORAGE,
@@ -91,7 +104,9 @@ async function fill(
       staging.unmap()
       const words = Math.ceil(bytes / 4)
       const window = layout === 'window' ? shape[2] * shape[3] : 1
-      const uniforms = [words, bytes / BYTES[type], at / BYTES[type], shape[1] ?? 1, window]
+      const rest =
+        slice?.axis === 1 ? [shape[1], slice.range.first, slice.range.end - slice.range.first] : [shape[1] ?? 1, window]
+      const uniforms = [words, bytes / BYTES[type], at / BYTES[type], ...rest]
       const packer = new UniformPacker(16)
       packer.add(uniforms)
       const block = await device.uniformBuffer(packer.bytes)
@@ -103,6 +118,13 @@ async function fill(
       staging.destroy()
     }
   }
+}
+
+/** The bytes of the file that a slice is in: rows are together, of columns all rows are read. */
+function bytesOf({ begin, bytes, shape }: { begin: number; bytes: number; shape: readonly number[] }, slice?: Slice) {
+  if (slice?.axis !== 0) return { begin, end: begin + bytes }
+  const row = bytes / shape[0]
+  return { begin: begin + slice.range.first * row, end: begin + slice.range.end * row }
 }
 
 /** The weight's place on the device, counted against --memory; its values are yet to come. */

@@ -11,6 +11,18 @@ export interface Parameter {
   readonly layout: StoredLayout
   /** Matrices and windows are operands of products; biases, norms and tables that are added are not. */
   readonly as: Use
+  /** The dimension that may be divided among ranks, in so many equal units: heads, or neurons of a feed-forward. */
+  readonly cut?: { readonly axis: 0 | 1; readonly units: number }
+  /** Of ranks that divide a sum, one alone adds it. */
+  readonly once?: boolean
+  /** The block it belongs to, the embedding before them, or the output behind; every stage needs the others. */
+  readonly at?: number | 'head' | 'tail'
+}
+
+/** How a linear layer may be divided among ranks: by its outputs, or by its inputs, whose partial results are summed. */
+export interface LinearCut {
+  readonly out?: number
+  readonly input?: number
 }
 
 /** The tensor that holds a parameter on a device of that tier; it has no bytes yet. */
@@ -28,46 +40,62 @@ export function deviceTensor(name: string, { shape, layout, as }: Parameter, tar
 export class Parameters {
   readonly all = new Map<string, Parameter>()
   readonly #prefix: string
+  readonly #place: Parameter['at']
 
-  constructor(prefix = '', all?: Map<string, Parameter>) {
+  constructor(prefix = '', all?: Map<string, Parameter>, place?: Parameter['at']) {
     this.#prefix = prefix
     if (all) this.all = all
+    this.#place = place
   }
 
   /** The same collection, one level deeper. */
   at(name: string | number): Parameters {
-    return new Parameters(`${this.#prefix}${name}.`, this.all)
+    return new Parameters(`${this.#prefix}${name}.`, this.all, this.#place)
+  }
+
+  /** The same collection, for what belongs to that block, to the embedding or to the output. */
+  of(place: NonNullable<Parameter['at']>): Parameters {
+    return new Parameters(this.#prefix, this.all, place)
   }
 
   tensor(name: string, ...shape: number[]): this {
-    this.all.set(this.#prefix + name, { shape, layout: 'rows', as: 'stream' })
-    return this
+    return this.#add(name, { shape, layout: 'rows', as: 'stream' })
   }
 
   /** A tensor that is an operand of products as it is, or a table of embeddings. */
   matrix(name: string, ...shape: number[]): this {
-    this.all.set(this.#prefix + name, { shape, layout: 'rows', as: 'operand' })
-    return this
+    return this.#add(name, { shape, layout: 'rows', as: 'operand' })
   }
 
   /** `name`.weight [out, in] and, unless told otherwise, `name`.bias [out]. */
-  linear(name: string, out: number, input: number, bias = true): this {
-    this.matrix(`${name}.weight`, out, input)
-    return bias ? this.tensor(`${name}.bias`, out) : this
+  linear(name: string, out: number, input: number, bias = true, cut: LinearCut = {}): this {
+    const axis0 = cut.out ? { cut: { axis: 0, units: cut.out } as const } : {}
+    const axis1 = cut.input ? { cut: { axis: 1, units: cut.input } as const } : {}
+    this.#add(`${name}.weight`, { shape: [out, input], layout: 'rows', as: 'operand', ...axis0, ...axis1 })
+    if (!bias) return this
+    return this.#add(`${name}.bias`, {
+      shape: [out],
+      layout: 'rows',
+      as: 'stream',
+      ...axis0,
+      ...(cut.input && { once: true }),
+    })
   }
 
   /** `name`.weight [out, in, window, window] and `name`.bias [out]. */
   conv(name: string, out: number, input: number, window: number): this {
-    this.all.set(`${this.#prefix}${name}.weight`, {
-      shape: [out, input, window, window],
-      layout: 'window',
-      as: 'operand',
-    })
+    this.#add(`${name}.weight`, { shape: [out, input, window, window], layout: 'window', as: 'operand' })
     return this.tensor(`${name}.bias`, out)
   }
 
   /** `name`.weight and `name`.bias [channels]. */
   norm(name: string, channels: number): this {
     return this.tensor(`${name}.weight`, channels).tensor(`${name}.bias`, channels)
+  }
+
+  #add(name: string, parameter: Parameter): this {
+    const place = this.#place === undefined ? {} : { at: this.#place }
+    this.all.set(this.#prefix + name, { ...parameter, ...place })
+    return this
   }
 }

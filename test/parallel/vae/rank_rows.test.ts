@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { evenShares } from '../../../src/parallel/mesh/shares.ts'
 import { RankRows } from '../../../src/parallel/vae/rank_rows.ts'
 import type { Recorder } from '../../../src/runtime/recorder.ts'
+import { evenShares } from '../../../src/runtime/shares.ts'
 import type { Tensor } from '../../../src/runtime/tensor.ts'
 import { random, relativeL2 } from '../../support/numbers.ts'
 import { onRanks } from '../../support/ranks.ts'

@@ -1,13 +1,13 @@
 import type { AutoencoderKLConfig } from '../../../src/models/autoencoder_kl/config.ts'
 import { decode } from '../../../src/models/autoencoder_kl/decode.ts'
 import { encode } from '../../../src/models/autoencoder_kl/encode.ts'
-import type { Share } from '../../../src/parallel/mesh/shares.ts'
 import {
   parallelDecode,
   parallelDecodeTo,
   parallelEncode,
   parallelEncodeTo,
 } from '../../../src/pipelines/parallel_vae.ts'
+import type { Share } from '../../../src/runtime/shares.ts'
 import type { Weights } from '../../../src/runtime/weights/weights.ts'
 import { testRecorder } from '../../support/device.ts'
 import { onRanks } from '../../support/ranks.ts'

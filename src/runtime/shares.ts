@@ -1,4 +1,4 @@
-import { DitError } from '../../runtime/errors.ts'
+import { DitError } from './errors.ts'
 
 /** Numbers [first, end). */
 export interface Share {

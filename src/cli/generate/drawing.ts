@@ -1,0 +1,84 @@
+import { DiffusionPipeline } from '../../pipelines/diffusion_pipeline.ts'
+import { type ModelFacts, modelFacts } from '../../pipelines/model_facts.ts'
+import type { PipelineOutput } from '../../pipelines/options.ts'
+import type { PixArtOptions } from '../../pipelines/pixart.ts'
+import { startTeam, type TeamKind } from '../../pipelines/team/start_team.ts'
+import type { ParallelConfig } from '../../parallel/config/parallel_config.ts'
+import { megabytes } from '../../runtime/arena.ts'
+import type { Device } from '../../runtime/device.ts'
+import type { Source } from '../../runtime/weights/source.ts'
+import type { CliIo, DeviceChoice } from '../command.ts'
+import { duration } from './progress.ts'
+
+/** What draws: a pipeline on one device, or a team of ranks. */
+export interface Drawing {
+  readonly facts: ModelFacts
+  /** Where one device draws: what a profiler measures. */
+  readonly device: Device | undefined
+  draw(prompts: string[], call: PixArtOptions, onStep: (step: number, steps: number) => void): Promise<PipelineOutput>
+  close(): Promise<void>
+}
+
+/** What is to be loaded. */
+export interface Loading {
+  readonly source: Source
+  readonly model: string
+  readonly variant: string | undefined
+  readonly choice: DeviceChoice
+  readonly io: CliIo
+}
+
+/** One device. */
+export async function drawAlone(loading: Loading, device: Device): Promise<Drawing> {
+  const { source, variant, io } = loading
+  const facts = await modelFacts(source)
+  const began = performance.now()
+  const pipe = await device.phase('load', () =>
+    DiffusionPipeline.fromPretrained(source, { device, variant, signal: io.signal, onProgress: progressOn(io) }),
+  )
+  loaded(loading, facts, `${megabytes(device.weightBytes)} `, began)
+  return {
+    facts,
+    device,
+    draw: (prompts, call, onStep) =>
+      pipe(prompts, { ...call, signal: io.signal, onStep: ({ step, steps }) => onStep(step, steps) }),
+    close: async () => pipe.dispose(),
+  }
+}
+
+/** Ranks that draw together. */
+export async function drawTogether(loading: Loading, config: ParallelConfig, kind: TeamKind): Promise<Drawing> {
+  const { source, model, variant, choice, io } = loading
+  const facts = await modelFacts(source)
+  const began = performance.now()
+  const team = await startTeam(model, config, {
+    kind,
+    variant,
+    memory: choice.memory,
+    tier: choice.tier,
+    platform: { adapter: choice.adapter, backend: choice.backend },
+    signal: io.signal,
+    onProgress: progressOn(io),
+    onNote: (line) => io.note(line),
+  })
+  for (const name of new Set(team.deviceNames)) {
+    const ranks = team.deviceNames.flatMap((other, rank) => (other === name ? [rank] : []))
+    io.note(`device: ${name}, for ${ranks.length === 1 ? 'rank' : 'ranks'} ${ranks.join(', ')}`)
+  }
+  loaded(loading, facts, '', began)
+  return {
+    facts,
+    device: undefined,
+    draw: (prompts, call, onStep) =>
+      team.run(prompts, { ...call, signal: io.signal, onStep: ({ step, steps }) => onStep(step, steps) }),
+    close: () => team.close(),
+  }
+}
+
+const progressOn = (io: CliIo) => (component: string, bytes: number, total: number) =>
+  io.status(`loading ${component}: ${megabytes(bytes)} of ${megabytes(total)}`)
+
+function loaded({ source, io }: Loading, { className }: ModelFacts, size: string, began: number): void {
+  const seconds = (performance.now() - began) / 1000
+  io.note(`model: ${className} from ${source.name}, ${size}in ${duration(seconds)}`)
+}

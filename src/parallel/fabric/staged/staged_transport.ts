@@ -1,0 +1,111 @@
+import type { Device } from '../../../runtime/device.ts'
+import type { Part, Transport } from '../transport.ts'
+import { Mailbox } from './mailbox.ts'
+import { Staging } from './staging.ts'
+import type { Wire } from './wire.ts'
+
+/**
+ * Ranks that have a device each: bytes go through mapped staging buffers on both sides, over some wire between them. All
+ * of it happens beside what the devices compute; a message waits for nothing but the work that writes it.
+ */
+export class StagedTransport implements Transport {
+  readonly rank: number
+  readonly size: number
+  readonly #device: Device
+  readonly #wire: Wire
+  readonly #staging: Staging
+  readonly #mailbox: Mailbox
+  /** The last message on its way to each rank. */
+  readonly #leaving: Promise<void>[]
+
+  constructor(device: Device, wire: Wire, rank: number, size: number) {
+    this.#device = device
+    this.#wire = wire
+    this.rank = rank
+    this.size = size
+    this.#staging = new Staging(device)
+    this.#mailbox = new Mailbox(rank, (error) => wire.fail(error))
+    this.#leaving = Array(size).fill(Promise.resolve())
+    wire.open(this.#mailbox)
+  }
+
+  get failed(): Promise<never> {
+    return this.#wire.failed
+  }
+
+  async send(to: number, tag: string, parts: readonly Part[]): Promise<void> {
+    const bytes = total(parts)
+    const staged = this.#stage(parts, bytes)
+    const before = this.#leaving[to]
+    const mapped = staged.then((buffer) => buffer && this.#device.settled(buffer.mapAsync(GPUMapMode.READ, 0, bytes)))
+    const left = (async () => {
+      await before
+      const buffer = await staged
+      await mapped
+      const message = buffer ? new Uint8Array(buffer.getMappedRange(0, bytes)) : new Uint8Array()
+      await this.#wire.write(to, tag, message)
+      if (!buffer) return
+      buffer.unmap()
+      this.#staging.read(buffer)
+    })()
+    this.#leaving[to] = left.catch((error) => this.fail(error))
+    mapped.catch(() => {}) // heard above
+    await staged
+  }
+
+  async recv(from: number, tag: string, parts: readonly Part[]): Promise<void> {
+    const bytes = total(parts)
+    const ticket = this.#mailbox.ask(from, tag, bytes)
+    if (bytes === 0) return ticket.fill(new Uint8Array())
+    const buffer = await this.#staging.toWrite(bytes)
+    await ticket.fill(new Uint8Array(buffer.getMappedRange(0, bytes)))
+    buffer.unmap()
+    await this.#device.checked(() => {
+      const encoder = this.#device.gpu.createCommandEncoder()
+      let at = 0
+      for (const part of parts) {
+        if (part.bytes > 0) {
+          encoder.copyBufferToBuffer(buffer, at, part.tensor.placement!.buffer, part.offset, part.bytes)
+        }
+        at += part.bytes
+      }
+      this.#device.gpu.queue.submit([encoder.finish()])
+    })
+    void this.#staging.written(buffer)
+  }
+
+  lastHeard(rank: number): number {
+    return this.#wire.lastHeard(rank)
+  }
+
+  fail(error: unknown): void {
+    this.#wire.fail(error)
+  }
+
+  async close(): Promise<void> {
+    // After a failure nobody takes what is on its way.
+    await Promise.race([Promise.all(this.#leaving), this.failed.catch(() => {})])
+    await this.#wire.close()
+    this.#staging.close()
+  }
+
+  /** Copies the parts, joined, to a buffer that can be mapped. */
+  async #stage(parts: readonly Part[], bytes: number): Promise<GPUBuffer | undefined> {
+    if (bytes === 0) return undefined
+    const buffer = await this.#staging.toRead(bytes)
+    await this.#device.checked(() => {
+      const encoder = this.#device.gpu.createCommandEncoder()
+      let at = 0
+      for (const part of parts) {
+        if (part.bytes > 0) {
+          encoder.copyBufferToBuffer(part.tensor.placement!.buffer, part.offset, buffer, at, part.bytes)
+        }
+        at += part.bytes
+      }
+      this.#device.gpu.queue.submit([encoder.finish()])
+    })
+    return buffer
+  }
+}
+
+const total = (parts: readonly Part[]): number => parts.reduce((sum, { bytes }) => sum + bytes, 0)

@@ -1,0 +1,141 @@
+import { checkParallelConfig } from '../../parallel/config/check.ts'
+import type { ParallelConfig } from '../../parallel/config/parallel_config.ts'
+import { sizeOf } from '../../parallel/mesh/mesh.ts'
+import { DitError } from '../../runtime/errors.ts'
+import { currentRuntime, type PlatformOptions } from '../../runtime/platform/platform.ts'
+import { DitImage } from '../image/image.ts'
+import type { PipelineOutput } from '../options.ts'
+import { type Rank, type RankOptions, startRank } from '../start_rank.ts'
+import { onAllRanks } from './all_ranks.ts'
+import { type LinkKind, makeLinks } from './make_links.ts'
+import { seeded } from './seeded.ts'
+import { joinedOutput, type Team, type TeamOptions } from './team.ts'
+
+export interface WorkerTeamOptions extends Omit<RankOptions, 'place' | 'process' | 'platform'> {
+  /** Node: a process a rank, which one that dies leaves alone (default), or a thread a rank. Elsewhere a Worker a rank. */
+  ranks?: 'processes' | 'threads'
+  /** Which adapter each rank opens, and in Node with which environment. */
+  cards?: readonly { readonly platform?: PlatformOptions; readonly env?: Readonly<Record<string, string>> }[]
+}
+
+/** How long ranks may take to end after one of them failed, in ms; then they are ended. */
+const ENDING = 5000
+
+/**
+ * A worker for each rank, with a device of its own.
+ *
+ * @param model a diffusers folder: its path (Node, Deno) or http(s) address
+ * @throws DitError as DiffusionPipeline.fromPretrained, 'bad-argument' for a mesh that the model cannot be divided by, and
+ *   'device-lost' naming a rank that ended
+ */
+export async function startWorkerTeam(
+  model: string,
+  config: ParallelConfig,
+  { ranks = 'processes', cards = [], ...options }: WorkerTeamOptions = {},
+): Promise<Team> {
+  checkParallelConfig(config)
+  const size = sizeOf(config.degrees)
+  const kind: LinkKind = currentRuntime() === 'node' && ranks === 'processes' ? 'processes' : 'shared memory'
+  let links = await makeLinks(kind, size)
+  const started: (Rank | undefined)[] = Array(size).fill(undefined)
+  let ended = false
+
+  const interrupt = (error: unknown) => {
+    const failure = error instanceof DitError ? error : new DitError('device-lost', String(error))
+    for (const rank of started) rank?.interrupt(failure)
+  }
+  /** Ends all ranks; those that do not by themselves, at once. */
+  async function close(patience = Number.POSITIVE_INFINITY): Promise<void> {
+    ended = true
+    const closing = Promise.allSettled(started.map((rank) => rank?.close()))
+    if (patience < Number.POSITIVE_INFINITY) {
+      let timer: ReturnType<typeof setTimeout> | undefined
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, patience)
+      })
+      await Promise.race([closing, late])
+      clearTimeout(timer)
+      for (const rank of started) rank?.terminate()
+    } else await closing
+    await links.end()
+  }
+
+  try {
+    await onAllRanks(
+      size,
+      async (rank) => {
+        const { platform, env } = cards[rank] ?? {}
+        const place = { rank, config, links: links.of(rank) }
+        const process = kind === 'processes' ? { env } : undefined
+        started[rank] = await startRank(model, { ...options, place, process, platform })
+      },
+      interrupt,
+    )
+  } catch (error) {
+    await close(ENDING)
+    throw error
+  }
+  const all = started as Rank[]
+  /** Ranks that end by themselves end the team: nothing of theirs can be drawn any more. */
+  let fallen: unknown
+  for (const [rank, { failed }] of all.entries()) {
+    failed.catch((error) => {
+      if (ended) return
+      fallen ??= named(rank, error)
+      interrupt(fallen)
+    })
+  }
+
+  async function draw(prompt: string | string[], given: TeamOptions): Promise<PipelineOutput> {
+    if (fallen) throw fallen
+    const { onStep, ...call } = seeded(given)
+    try {
+      const outputs = await onAllRanks(
+        size,
+        (rank) =>
+          all[rank].run(prompt, {
+            ...call,
+            onStep:
+              rank < crewSize(config)
+                ? ({ previews, ...step }) => void onStep?.({ ...step, preview: async () => previews.map(imageOf) })
+                : undefined,
+          }),
+        interrupt,
+      )
+      return joinedOutput(outputs.map((output) => ({ ...output, images: output.images.map(imageOf) })))
+    } catch (error) {
+      if (fallen) {
+        await close(ENDING)
+        throw fallen
+      }
+      await links.end()
+      links = await makeLinks(kind, size)
+      await Promise.all(all.map((one, rank) => one.meetAgain({ rank, config, links: links.of(rank) })))
+      throw error
+    }
+  }
+
+  let busy: Promise<unknown> = Promise.resolve()
+  return {
+    size,
+    className: all[0].className,
+    deviceNames: all.map(({ deviceName }) => deviceName),
+    run(prompt, call = {}) {
+      const drawn = busy.then(() => draw(prompt, call))
+      busy = drawn.catch(() => {})
+      return drawn
+    },
+    sent: () => Promise.all(all.map((rank) => rank.sent())),
+    close: () => busy.then(() => close()),
+  }
+}
+
+const crewSize = ({ degrees }: ParallelConfig): number => sizeOf(degrees) / degrees.data
+
+const imageOf = ({ width, height, data }: { width: number; height: number; data: DitImage['data'] }): DitImage =>
+  new DitImage(width, height, data)
+
+const named = (rank: number, error: unknown): unknown =>
+  error instanceof DitError
+    ? new DitError(error.kind, `rank ${rank}: ${error.message}`, error.hint, { cause: error })
+    : error

@@ -1,0 +1,38 @@
+import type { Execution } from '../execution.ts'
+import { type Share, sharesOf } from '../shares.ts'
+import type { Parameter } from './parameters.ts'
+
+/** The part of a network's weights that one rank loads. */
+export interface WeightShare {
+  /** The blocks that it runs. Default: all. */
+  readonly blocks?: Execution['blocks']
+  /** Which of the tensor-parallel ranks it is, of how fast ones. Default: the only one. */
+  readonly tensor?: { readonly index: number; readonly speeds: readonly number[] }
+}
+
+/** What is loaded of one parameter: elements [first, end) of one of its dimensions, or the whole. */
+export interface Slice {
+  readonly axis: 0 | 1
+  readonly range: Share
+}
+
+/** Whether the rank needs a parameter at all. */
+export function needed({ at, once }: Parameter, { blocks, tensor }: WeightShare): boolean {
+  if (once && tensor && tensor.index > 0) return false
+  if (!blocks || at === undefined) return true
+  if (at === 'head') return blocks.head
+  if (at === 'tail') return blocks.tail
+  return at >= blocks.first && at < blocks.end
+}
+
+/** The rank's slice of a parameter; undefined where it takes the whole. */
+export function sliceOf({ shape, cut }: Parameter, { tensor }: WeightShare): Slice | undefined {
+  if (!cut || !tensor || tensor.speeds.length === 1) return undefined
+  const { first, end } = sharesOf(cut.units, tensor.speeds, 'pieces of a weight')[tensor.index]
+  const size = shape[cut.axis] / cut.units
+  return { axis: cut.axis, range: { first: first * size, end: end * size } }
+}
+
+/** Its shape then. */
+export const slicedShape = (shape: readonly number[], slice: Slice | undefined): number[] =>
+  slice ? shape.with(slice.axis, slice.range.end - slice.range.first) : [...shape]
