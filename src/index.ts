@@ -1,3 +1,5 @@
+export { ON_ONE_DEVICE, type ParallelConfig } from './parallel/config/parallel_config.ts'
+export { type Degrees, ONE_RANK } from './parallel/mesh/mesh.ts'
 export {
   DiffusionPipeline,
   type FromPretrainedOptions,
@@ -9,6 +11,8 @@ export type { PipelineOptions, PipelineOutput, StepInfo } from './pipelines/opti
 export type { PixArtOptions } from './pipelines/pixart.ts'
 export type { RankImage, RankOutput, RankStep } from './pipelines/rank.ts'
 export { type Rank, type RankOptions, startRank } from './pipelines/start_rank.ts'
+export { type StartTeamOptions, startTeam, type TeamKind } from './pipelines/team/start_team.ts'
+export type { Team, TeamOptions, TeamStep } from './pipelines/team/team.ts'
 export { Device, type DeviceOptions } from './runtime/device.ts'
 export { DitError, type DitErrorKind } from './runtime/errors.ts'
 export { type DeviceTraits, traitsOf } from './runtime/paper_device.ts'

@@ -2,10 +2,12 @@ import { parentPort, Worker } from 'node:worker_threads'
 import type { Endpoint } from 'comlink'
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs'
 import { DitError } from '../runtime/errors.ts'
+import { parentProcess, RANK_PROCESS } from './rank_process.node.ts'
 import type { Thread } from './start_rank.ts'
 
-/** The way from a worker thread to the thread that started it. */
+/** The way from a worker thread or process to the one that started it. */
 export function parentEndpoint(): Endpoint {
+  if (!parentPort && process.env[RANK_PROCESS]) return parentProcess()
   if (!parentPort) throw new DitError('bad-argument', 'rank.js runs in a worker, not as a program')
   return nodeEndpoint(parentPort)
 }

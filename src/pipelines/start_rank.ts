@@ -1,4 +1,4 @@
-import { type Endpoint, proxy, wrap } from 'comlink'
+import { type Endpoint, proxy, transfer, wrap } from 'comlink'
 import { DitError } from '../runtime/errors.ts'
 import { currentRuntime } from '../runtime/platform/platform.ts'
 import type { FromPretrainedOptions } from './diffusion_pipeline.ts'
@@ -24,6 +24,8 @@ export interface Rank {
   sent(): Promise<Map<string, number>>
   /** Rejects if the worker fails or ends by itself. */
   readonly failed: Promise<never>
+  /** The number of its process, where it has one of its own. */
+  readonly pid: number | undefined
   /** Frees the device and ends the worker. */
   close(): Promise<void>
   /** Ends the worker at once, whatever it does. */
@@ -42,6 +44,8 @@ export interface Thread {
   readonly endpoint: Endpoint
   /** Rejects if the thread fails or ends by itself. */
   readonly failed: Promise<never>
+  /** Of a process. */
+  readonly pid?: number
   terminate(): void
 }
 
@@ -82,15 +86,18 @@ export async function startRank(model: string, options: RankOptions = {}): Promi
   try {
     // A relative address is meant from the page, not from the worker's script.
     const address = webAddress(model) ?? model
-    const deviceName = await answer(signal, (call) => api.load(call, address, loading, onProgress && proxy(onProgress)))
+    const deviceName = await answer(signal, (call) =>
+      api.load(call, address, handedOver(loading, loading.place), onProgress && proxy(onProgress)),
+    )
     return {
       deviceName,
       run: (prompt, { onStep, signal: stop, ...plain } = {}) =>
         answer(stop, (call) => api.run(call, prompt, plain, onStep && proxy(onStep)) as Promise<Outcome<RankOutput>>),
       interrupt: (error) => void api.interrupt(plainFailure(error)),
-      meetAgain: (place) => answer(undefined, (call) => api.meetAgain(call, place)),
+      meetAgain: (place) => answer(undefined, (call) => api.meetAgain(call, handedOver(place, place))),
       sent: async () => new Map(await Promise.race([api.sent(), thread.failed])),
       failed: thread.failed,
+      pid: thread.pid,
       close,
       terminate: () => thread.terminate(),
     }
@@ -98,6 +105,15 @@ export async function startRank(model: string, options: RankOptions = {}): Promi
     await close()
     throw error
   }
+}
+
+/** Ports go to the rank's thread with the message that has them. */
+function handedOver<T extends object>(message: T, place: Place | undefined): T {
+  if (place?.links.by !== 'ports') return message
+  return transfer(
+    message,
+    place.links.links.filter((port) => port !== undefined),
+  )
 }
 
 async function startThread(url: URL | undefined, process: RankOptions['process']): Promise<Thread> {

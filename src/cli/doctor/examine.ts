@@ -9,11 +9,11 @@ import {
   openPlatform,
   requestAdapter,
 } from '../../runtime/platform/platform.ts'
+import { probeSpeed } from '../../runtime/profiling/speed_probe.ts'
 import type { CliIo, DeviceChoice } from '../command.ts'
 import { availableMemory } from '../device.ts'
 import { VERSION } from '../package_info.ts'
 import type { AdapterFinding, BackendFinding, DeviceFinding, DoctorReport, Missing } from './report.ts'
-import { probeSpeed } from '../../runtime/profiling/speed_probe.ts'
 
 /** What bounds the sizes of pictures and models. */
 const LIMITS = [

@@ -1,6 +1,7 @@
 import type { Device } from '../../runtime/device.ts'
 import type { PortLinks } from './ports/port_links.ts'
 import { portTransport } from './ports/port_wire.ts'
+import type { Rendezvous } from './processes/rendezvous.node.ts'
 import type { SharedLinks } from './shared/shared_links.ts'
 import { sharedTransport } from './shared/shared_wire.ts'
 import type { Transport } from './transport.ts'
@@ -9,10 +10,16 @@ import type { Transport } from './transport.ts'
 export type Links =
   | { readonly by: 'shared memory'; readonly links: SharedLinks }
   | { readonly by: 'ports'; readonly links: PortLinks }
+  | { readonly by: 'processes'; readonly links: Rendezvous }
 
 /** A rank's end of them. */
-export async function openTransport(device: Device, { by, links }: Links, rank: number): Promise<Transport> {
-  return by === 'ports'
-    ? portTransport(device, links as PortLinks, rank)
-    : sharedTransport(device, links as SharedLinks, rank)
+export async function openTransport(device: Device, links: Links, rank: number): Promise<Transport> {
+  switch (links.by) {
+    case 'shared memory':
+      return sharedTransport(device, links.links, rank)
+    case 'ports':
+      return portTransport(device, links.links, rank)
+    case 'processes':
+      return (await import('./processes/process_wire.node.ts')).processTransport(device, links.links, rank)
+  }
 }

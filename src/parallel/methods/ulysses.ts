@@ -1,10 +1,10 @@
 import { join, narrow } from '../../runtime/ops/index.ts'
 import type { Recorder } from '../../runtime/recorder.ts'
+import { evenShares, type Share } from '../../runtime/shares.ts'
 import type { Tensor } from '../../runtime/tensor.ts'
 import { allToAll } from '../fabric/collectives.ts'
 import type { Fabric } from '../fabric/fabric.ts'
 import type { Group } from '../mesh/mesh.ts'
-import { evenShares, type Share } from '../../runtime/shares.ts'
 
 /** How tokens and heads lie on the ranks of a Ulysses group: before attention by tokens, in attention by heads. */
 export interface UlyssesLayout {

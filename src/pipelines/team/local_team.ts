@@ -62,7 +62,7 @@ export async function startLocalTeam(
   let busy: Promise<unknown> = Promise.resolve()
   return {
     size: pipes.length,
-    className: pipes[0].className,
+    pids: pipes.map(() => undefined),
     deviceNames: pipes.map(({ device: own }) => own.name),
     run(prompt, call = {}) {
       const drawn = busy.then(() => draw(prompt, call))

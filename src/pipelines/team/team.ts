@@ -19,10 +19,10 @@ export interface TeamOptions extends Omit<PixArtOptions, 'onStep'> {
 /** Ranks that draw together. */
 export interface Team {
   readonly size: number
-  /** The class that model_index.json names. */
-  readonly className: string
   /** The device of each rank. */
   readonly deviceNames: readonly string[]
+  /** The number of each rank's process, where it has one of its own. */
+  readonly pids: readonly (number | undefined)[]
   /** Draws pictures; they come in the order of the prompts. Calls that overlap wait for each other. */
   run(prompt: string | string[], options?: TeamOptions): Promise<PipelineOutput>
   /** Bytes that each rank sent so far, by tag. */

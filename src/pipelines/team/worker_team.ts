@@ -7,7 +7,7 @@ import { DitImage } from '../image/image.ts'
 import type { PipelineOutput } from '../options.ts'
 import { type Rank, type RankOptions, startRank } from '../start_rank.ts'
 import { onAllRanks } from './all_ranks.ts'
-import { type LinkKind, makeLinks } from './make_links.ts'
+import { makeLinks } from './make_links.ts'
 import { seeded } from './seeded.ts'
 import { joinedOutput, type Team, type TeamOptions } from './team.ts'
 
@@ -35,8 +35,8 @@ export async function startWorkerTeam(
 ): Promise<Team> {
   checkParallelConfig(config)
   const size = sizeOf(config.degrees)
-  const kind: LinkKind = currentRuntime() === 'node' && ranks === 'processes' ? 'processes' : 'shared memory'
-  let links = await makeLinks(kind, size)
+  const processes = currentRuntime() === 'node' && ranks === 'processes'
+  let links = await makeLinks(processes, size)
   const started: (Rank | undefined)[] = Array(size).fill(undefined)
   let ended = false
 
@@ -66,7 +66,7 @@ export async function startWorkerTeam(
       async (rank) => {
         const { platform, env } = cards[rank] ?? {}
         const place = { rank, config, links: links.of(rank) }
-        const process = kind === 'processes' ? { env } : undefined
+        const process = processes ? { env } : undefined
         started[rank] = await startRank(model, { ...options, place, process, platform })
       },
       interrupt,
@@ -109,7 +109,7 @@ export async function startWorkerTeam(
         throw fallen
       }
       await links.end()
-      links = await makeLinks(kind, size)
+      links = await makeLinks(processes, size)
       await Promise.all(all.map((one, rank) => one.meetAgain({ rank, config, links: links.of(rank) })))
       throw error
     }
@@ -118,7 +118,7 @@ export async function startWorkerTeam(
   let busy: Promise<unknown> = Promise.resolve()
   return {
     size,
-    className: all[0].className,
+    pids: all.map(({ pid }) => pid),
     deviceNames: all.map(({ deviceName }) => deviceName),
     run(prompt, call = {}) {
       const drawn = busy.then(() => draw(prompt, call))
