@@ -26,6 +26,8 @@ export function startRankProcess(
   const endpoint = ipcEndpoint(child, 1)
   const failed = new Promise<never>((_, reject) => {
     child.on('error', (cause) => {
+      // Of a process that ran, only its end counts: what could not be sent to it is an effect of that.
+      if (child.pid !== undefined) return
       reject(new DitError('device-lost', `the rank's process did not start: ${cause.message}`, undefined, { cause }))
     })
     child.on('exit', (code, signal) => {

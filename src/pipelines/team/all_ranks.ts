@@ -1,18 +1,38 @@
 import { DitError } from '../../runtime/errors.ts'
 
+/** The ranks did not all end after the first error: one hangs. */
+export class RanksHang extends Error {
+  constructor(cause: unknown) {
+    super('ranks hang', { cause })
+  }
+}
+
+export interface OnAllRanks {
+  /** Told of the first error at once, so that the others need not wait for what will not come. */
+  failed(error: unknown): void
+  /** How long the others may take to end then, in ms. Default: as long as they want. */
+  patience?: number
+}
+
 /**
  * Runs `body` for every rank at the same time and waits for all of them.
  *
- * @param failed told of the first error at once, so that the others need not wait for what will not come
- * @throws the first error, naming its rank unless all ranks met with the same one
+ * @throws the first error, naming its rank unless all ranks met with the same one; RanksHang because of it where others
+ *   do not end
  */
 export async function onAllRanks<T>(
   size: number,
   body: (rank: number) => Promise<T>,
-  failed: (error: unknown) => void,
+  { failed, patience }: OnAllRanks,
 ): Promise<T[]> {
   let first: { rank: number; error: unknown } | undefined
-  const settled = await Promise.allSettled(
+  let lost: () => void = () => {}
+  const hang = new Promise<'hang'>((resolve) => {
+    lost = () => {
+      if (patience !== undefined) setTimeout(() => resolve('hang'), patience)
+    }
+  })
+  const all = Promise.allSettled(
     Array.from({ length: size }, async (_, rank) => {
       try {
         return await body(rank)
@@ -20,16 +40,24 @@ export async function onAllRanks<T>(
         if (!first) {
           first = { rank, error }
           failed(error)
+          lost()
         }
         throw error
       }
     }),
   )
-  if (!first) return settled.map((outcome) => (outcome as PromiseFulfilledResult<T>).value)
-  const { rank, error } = first
-  if (!(error instanceof DitError) || size === 1) throw error
-  // What all ranks find wrong, such as an option, is no rank's own.
-  const shared = ['bad-argument', 'aborted', 'unsupported', 'not-found', 'corrupt', 'io'].includes(error.kind)
-  if (shared || error.message.startsWith('rank ')) throw error
-  throw new DitError(error.kind, `rank ${rank}: ${error.message}`, error.hint, { cause: error })
+  const settled = await Promise.race([all, hang])
+  if (!first) return (settled as PromiseFulfilledResult<T>[]).map(({ value }) => value)
+  const error = named(first.rank, first.error, size)
+  throw settled === 'hang' ? new RanksHang(error) : error
+}
+
+/** What all ranks find wrong, such as an option, is no rank's own. */
+const EVERYBODYS = ['bad-argument', 'aborted', 'unsupported', 'not-found', 'corrupt', 'io']
+
+/** The error of one rank, as its team tells it. */
+export function named(rank: number, error: unknown, size = 2): unknown {
+  if (!(error instanceof DitError) || size === 1) return error
+  if (EVERYBODYS.includes(error.kind) || error.message.startsWith('rank ')) return error
+  return new DitError(error.kind, `rank ${rank}: ${error.message}`, error.hint, { cause: error })
 }

@@ -50,7 +50,7 @@ export async function startLocalTeam(
       const outputs = await onAllRanks(
         pipes.length,
         (rank) => pipes[rank](prompt, { ...call, onStep: rank < mesh.crewSize ? onStep : undefined }),
-        (error) => mesh.fail(error),
+        { failed: (error) => mesh.fail(error) },
       )
       return joinedOutput(outputs)
     } catch (error) {

@@ -6,7 +6,7 @@ import { currentRuntime, type PlatformOptions } from '../../runtime/platform/pla
 import { DitImage } from '../image/image.ts'
 import type { PipelineOutput } from '../options.ts'
 import { type Rank, type RankOptions, startRank } from '../start_rank.ts'
-import { onAllRanks } from './all_ranks.ts'
+import { named, onAllRanks, RanksHang } from './all_ranks.ts'
 import { makeLinks } from './make_links.ts'
 import { seeded } from './seeded.ts'
 import { joinedOutput, type Team, type TeamOptions } from './team.ts'
@@ -19,7 +19,7 @@ export interface WorkerTeamOptions extends Omit<RankOptions, 'place' | 'process'
 }
 
 /** How long ranks may take to end after one of them failed, in ms; then they are ended. */
-const ENDING = 5000
+const ENDING = 2000
 
 /**
  * A worker for each rank, with a device of its own.
@@ -69,11 +69,11 @@ export async function startWorkerTeam(
         const process = processes ? { env } : undefined
         started[rank] = await startRank(model, { ...options, place, process, platform })
       },
-      interrupt,
+      { failed: interrupt, patience: ENDING },
     )
   } catch (error) {
     await close(ENDING)
-    throw error
+    throw error instanceof RanksHang ? error.cause : error
   }
   const all = started as Rank[]
   /** Ranks that end by themselves end the team: nothing of theirs can be drawn any more. */
@@ -100,12 +100,13 @@ export async function startWorkerTeam(
                 ? ({ previews, ...step }) => void onStep?.({ ...step, preview: async () => previews.map(imageOf) })
                 : undefined,
           }),
-        interrupt,
+        { failed: interrupt, patience: ENDING },
       )
       return joinedOutput(outputs.map((output) => ({ ...output, images: output.images.map(imageOf) })))
     } catch (error) {
+      if (error instanceof RanksHang) fallen ??= error.cause
       if (fallen) {
-        await close(ENDING)
+        await close(1)
         throw fallen
       }
       await links.end()
@@ -134,8 +135,3 @@ const crewSize = ({ degrees }: ParallelConfig): number => sizeOf(degrees) / degr
 
 const imageOf = ({ width, height, data }: { width: number; height: number; data: DitImage['data'] }): DitImage =>
   new DitImage(width, height, data)
-
-const named = (rank: number, error: unknown): unknown =>
-  error instanceof DitError
-    ? new DitError(error.kind, `rank ${rank}: ${error.message}`, error.hint, { cause: error })
-    : error
