@@ -16,19 +16,25 @@ type Autoencoder = Component<'AutoencoderKL'>
 /** Final latents [pictures, channels, height, width] → [pictures, 3, height · scale, width · scale], about -1 to 1. */
 export function decodeLatents(g: Recorder, vae: Autoencoder, latents: Tensor, tiling = false): Promise<Tensor> {
   const { config, weights } = vae
-  const z = combine(g, [
-    [latents, 1 / config.scalingFactor],
-    [g.upload(new Float32Array([config.shiftFactor]), [1], 'shift'), 1],
-  ])
+  const z = unscaled(g, config, latents)
   const tiled = tiling && exceedsTile(z, defaultTiling(config).tileLatentMinSize)
   return tiled ? tiledDecode(g, config, weights, z) : decode(g, config, weights, z)
 }
+
+/** Latents as the autoencoder made them: without the scale and shift that transformers like. */
+export const unscaled = (g: Recorder, config: AutoencoderKLConfig, latents: Tensor): Tensor =>
+  combine(g, [
+    [latents, 1 / config.scalingFactor],
+    [g.upload(new Float32Array([config.shiftFactor]), [1], 'shift'), 1],
+  ])
+
+/** Decodes the latents of one picture. */
+export type Decoder = (latents: () => Tensor) => Promise<Tensor>
 
 export interface DecodeOptions {
   /** Pixels of the pictures, which are resized and cropped where the latents are of another size. */
   height: number
   width: number
-  tiling?: boolean
   signal?: AbortSignal
 }
 
@@ -39,9 +45,9 @@ export interface DecodeOptions {
  */
 export async function decodePictures(
   g: Recorder,
-  vae: Autoencoder,
+  decoder: Decoder,
   { data, shape: [pictures, ...one] }: { data: Float32Array; shape: readonly number[] },
-  { height, width, tiling, signal }: DecodeOptions,
+  { height, width, signal }: DecodeOptions,
 ): Promise<DitImage[]> {
   g.device.arena.trim()
   const size = data.length / pictures
@@ -49,7 +55,7 @@ export async function decodePictures(
   for (let i = 0; i < pictures; i++) {
     throwIfAborted(signal)
     const latents = data.subarray(i * size, (i + 1) * size)
-    const decoded = await decodeOne(g, vae, () => g.upload(latents, [1, ...one], 'latents'), tiling)
+    const decoded = await decoder(() => g.upload(latents, [1, ...one], 'latents'))
     const [, channels, rows, columns] = decoded.shape
     const values = await g.read(decoded)
     if (!values.every(Number.isFinite))
@@ -70,19 +76,17 @@ export const notANumber = (what: string): DitError =>
   )
 
 /** Compiles what `decodePictures` of latents of that shape needs, and fails now if a picture does not fit the device. */
-export async function rehearseDecoding(
-  g: Recorder,
-  vae: Autoencoder,
-  [, ...one]: readonly number[],
-  tiling?: boolean,
-): Promise<void> {
-  await g.rehearse(() => decodeOne(g, vae, () => g.placeholder([1, ...one]), tiling))
+export async function rehearseDecoding(g: Recorder, decoder: Decoder, [, ...one]: readonly number[]): Promise<void> {
+  await g.rehearse(() => decoder(() => g.placeholder([1, ...one])))
   // The autoencoder's buffers are of other sizes than those of the steps, and needed last.
   g.device.arena.trim()
 }
 
-const decodeOne = (g: Recorder, vae: Autoencoder, latents: () => Tensor, tiling?: boolean): Promise<Tensor> =>
-  g.phase('decode', () => g.scope(() => decodeLatents(g, vae, latents(), tiling)))
+/** The whole picture on this device. */
+export const wholeDecoder =
+  (g: Recorder, vae: Autoencoder, tiling?: boolean): Decoder =>
+  (latents) =>
+    g.phase('decode', () => g.scope(() => decodeLatents(g, vae, latents(), tiling)))
 
 /**
  * Refuses a picture that the decoder could not make, before anything is made of its size.

@@ -7,7 +7,7 @@ import {
 } from '../models/component.ts'
 import { loadTokenizer } from '../models/tokenizers/load_tokenizer.ts'
 import { oneRank, type Ranks } from '../parallel/crew/ranks.ts'
-import { leads, weightShareOf } from '../parallel/crew/stages.ts'
+import { weightShareOf } from '../parallel/crew/stages.ts'
 import { Device, type DeviceOptions } from '../runtime/device.ts'
 import { DitError } from '../runtime/errors.ts'
 import { openPlatform } from '../runtime/platform/platform.ts'
@@ -17,6 +17,7 @@ import { openModel } from './open_model.ts'
 import type { PipelineOutput } from './options.ts'
 import { type PixArtComponents, type PixArtOptions, PixArtPipeline } from './pixart.ts'
 import { PREVIEW_FILE, previewMap } from './preview.ts'
+import { decodes } from './shared_decoding.ts'
 import { encodesText } from './shared_text.ts'
 import type { PromptTokenizer } from './text.ts'
 
@@ -132,7 +133,7 @@ async function loadPixArt(
     const schedulerConfig = await readJson(source, 'scheduler/scheduler_config.json')
     const textEncoder = await load('text_encoder', encodesText(mesh) ? undefined : 'none')
     const transformer = await load('transformer', ({ layers }) => weightShareOf(mesh, layers))
-    const vae = await load('vae', leads(mesh) ? undefined : 'none')
+    const vae = await load('vae', decodes(mesh) ? undefined : 'none')
     const preview = (await source.exists(PREVIEW_FILE))
       ? previewMap(await readJson(source, PREVIEW_FILE), vae.config.latentChannels)
       : undefined

@@ -13,7 +13,7 @@ import { BYTES_PER_ELEMENT, type Tensor } from '../runtime/tensor.ts'
 import { createScheduler } from '../schedulers/index.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
 import { type Captions, captionsOf, type PictureTexts, textsOf } from './captions.ts'
-import { checkDecoding, decodePictures, notANumber, rehearseDecoding } from './decode_latents.ts'
+import { checkDecoding, type Decoder, decodePictures, notANumber, rehearseDecoding } from './decode_latents.ts'
 import { type DenoiseOptions, denoise, type Progress, rehearseDenoising } from './denoise.ts'
 import type { DitImage } from './image/image.ts'
 import { RunNoise } from './noise.ts'
@@ -21,6 +21,7 @@ import { checkInteger, checkNumber, type PipelineOptions, type PipelineOutput } 
 import { type PictureSize, pictureSize } from './picture_size.ts'
 import { encodeCaptions, pixartNetwork } from './pixart_network.ts'
 import { type PreviewMap, previews } from './preview.ts'
+import { assist, decoderOf, decodes } from './shared_decoding.ts'
 import { sharedText } from './shared_text.ts'
 import type { PromptTokenizer } from './text.ts'
 
@@ -157,7 +158,10 @@ class PixArtRun {
     if (this.#options.seed !== undefined && noise.seed === undefined) {
       this.#warnings.push('the seed changes nothing: latents are given, and the scheduler draws no noise in its steps')
     }
-    if (!latents || !this.#crew.leads) return this.#output([], new Float32Array(), noise.seed)
+    if (!latents || !this.#crew.leads) {
+      if (this.#decodes) await assist(g, this.#c.vae, this.#ranks, this.#latentShape, this.#options.signal)
+      return this.#output([], new Float32Array(), noise.seed)
+    }
     const data = await g.read(latents)
     if (!data.every(Number.isFinite)) {
       throw notANumber('the latents came out as not-a-number')
@@ -171,10 +175,19 @@ class PixArtRun {
   }
 
   async #decode(data: Float32Array): Promise<DitImage[]> {
-    const { outputType = 'pil', enableTiling: tiling, signal } = this.#options
-    if (outputType === 'latent') return []
-    const output = { height: this.#size.outHeight, width: this.#size.outWidth, tiling, signal }
-    return decodePictures(this.#g, this.#c.vae, { data, shape: this.#latentShape }, output)
+    if (!this.#decodes) return []
+    const { outHeight: height, outWidth: width } = this.#size
+    const options = { height, width, signal: this.#options.signal }
+    return decodePictures(this.#g, this.#decoder(), { data, shape: this.#latentShape }, options)
+  }
+
+  /** Whether this rank has pictures to decode, or to help with. */
+  get #decodes(): boolean {
+    return this.#options.outputType !== 'latent' && decodes(this.#ranks)
+  }
+
+  #decoder(): Decoder {
+    return decoderOf(this.#g, this.#c.vae, this.#ranks, this.#options.enableTiling)
   }
 
   /** This crew's pictures of values that all pictures have. */
@@ -196,7 +209,9 @@ class PixArtRun {
     const widest = (this.#batch * tokens * 4 * width * operand) / parts
     arena.checkSize(widest, `${size}the feed-forward of the transformer`)
     if (this.#options.outputType === 'latent' || !this.#crew.leads) return
-    checkDecoding(arena, this.#c.vae.config, this.#size.height, this.#size.width, this.#options.enableTiling)
+    if (this.#ranks.config.vaeParallelSize === 1) {
+      checkDecoding(arena, this.#c.vae.config, this.#size.height, this.#size.width, this.#options.enableTiling)
+    }
     arena.checkSize(this.#size.outHeight * this.#size.outWidth * outChannels * 4, 'the resized picture')
   }
 
@@ -254,9 +269,7 @@ class PixArtRun {
   /** Compiles all kernels side by side, and fails now if the sizes do not fit the device. */
   async #rehearse(captions: Captions): Promise<void> {
     const g = this.#g
-    if (this.#options.outputType !== 'latent' && this.#crew.leads) {
-      await rehearseDecoding(g, this.#c.vae, this.#latentShape, this.#options.enableTiling)
-    }
+    if (this.#decodes) await rehearseDecoding(g, this.#decoder(), this.#latentShape)
     await g.rehearse(async () => {
       const text = await this.#encodeText(captions)
       const latents = g.placeholder(this.#latentShape)

@@ -26,9 +26,12 @@ describe('a team on one device', () => {
   afterAll(() => alone?.dispose())
 
   it.each([
-    ['cfg 2 x ulysses 2', config({ cfg: 2, ulysses: 2 })],
+    ['cfg 2 x ulysses 2, three of which decode', config({ cfg: 2, ulysses: 2 }, { vaeParallelSize: 3 })],
     ['data 2 x ring 2', config({ data: 2, ring: 2 })],
-    ['pipefusion 2 as warm-up', config({ pipefusion: 2 }, { warmupSteps: 8, numPipelinePatch: 2 })],
+    [
+      'pipefusion 2 as warm-up, with a parallel autoencoder',
+      config({ pipefusion: 2 }, { warmupSteps: 8, numPipelinePatch: 2, vaeParallelSize: 2 }),
+    ],
   ])('draws the pictures of one: %s', async (_, mesh) => {
     const expected = await alone(PROMPTS, CALL)
     const team = await startLocalTeam(MODEL, mesh, { device: await testDevice() })

@@ -1,6 +1,7 @@
 import type { Execution } from '../../runtime/execution.ts'
 import { sharesOf } from '../../runtime/shares.ts'
 import type { WeightShare } from '../../runtime/weights/share.ts'
+import { Mesh } from '../mesh/mesh.ts'
 import { type Ranks, speedsAlong } from './ranks.ts'
 
 /** The blocks of this rank's stage: as --attn_layer_num_for_pp says, or by the speed of the stages. */
@@ -21,7 +22,11 @@ export const weightShareOf = (ranks: Ranks, blocks: number): WeightShare => ({
   tensor: { index: ranks.mesh.at('tensor'), speeds: speedsAlong(ranks, 'tensor') },
 })
 
-/** Whether this rank is the one that speaks for its crew: it has the final latents and hears of every step. */
-export const leads = ({ mesh }: Ranks): boolean =>
-  mesh.at('pipefusion') === mesh.degree('pipefusion') - 1 &&
-  (['tensor', 'ulysses', 'ring', 'cfg'] as const).every((axis) => mesh.at(axis) === 0)
+/** The rank that speaks for a crew: it has the final latents and hears of every step. */
+export function leaderOf({ mesh }: Ranks): number {
+  const first = mesh.group('tensor', 'ulysses', 'ring', 'cfg').ranks[0]
+  return new Mesh(mesh.degrees, first).neighbour('pipefusion', mesh.degree('pipefusion') - 1)
+}
+
+/** Whether this rank is that one. */
+export const leads = (ranks: Ranks): boolean => leaderOf(ranks) === ranks.mesh.rank
