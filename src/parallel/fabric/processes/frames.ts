@@ -1,9 +1,11 @@
-/** What passes between two processes. */
+/** What passes between two processes: bytes of a tensor, a sign of life, the error that ends all (its text is the tag). */
 export const MESSAGE = 0
 export const BEAT = 1
 export const FAILURE = 2
 /** The sender ends, as it should. */
 export const BYE = 3
+/** Who calls, in its first frame: the tag is its rank. */
+export const HELLO = 4
 
 /** Bytes before a frame's tag: its kind, bytes of the tag, and bytes of the message behind. */
 const HEADER_BYTES = 12

@@ -47,7 +47,9 @@ class ProcessWire implements Wire {
 
   constructor(links: Rendezvous, rank: number) {
     this.#heard = Array(links.size).fill(performance.now())
-    this.#frames = this.#heard.map((_, from) => new FrameReader((kind, tag, bytes) => this.#begin(from, kind, tag, bytes)))
+    this.#frames = this.#heard.map(
+      (_, from) => new FrameReader((kind, tag, bytes) => this.#begin(from, kind, tag, bytes)),
+    )
     this.#meeting = new Meeting(links, rank, {
       bytes: (from, bytes) => this.#read(from, bytes),
       ended: (from) => {
@@ -98,7 +100,7 @@ class ProcessWire implements Wire {
     const farewells = this.#meeting.to.map(
       (socket) => new Promise<void>((resolve) => socket.end(frameHeader(BYE, '', 0), resolve)),
     )
-    const late = new Promise((resolve) => setTimeout(resolve, FAREWELL).unref())
+    const late = new Promise((resolve) => setTimeout(resolve, FAREWELL[this.#failed ? 'failed' : 'done']).unref())
     await Promise.race([Promise.all(farewells), late])
     this.#closed = true
     this.#meeting.close()
@@ -115,7 +117,10 @@ class ProcessWire implements Wire {
 
   #begin(from: number, kind: number, tag: string, bytes: number): FrameTarget {
     if (kind === MESSAGE) return this.#inbox!.begin(from, tag, bytes)
-    if (kind === FAILURE) this.#first.reject(failureOf(tag))
+    if (kind === FAILURE) {
+      this.#failed = true
+      this.#first.reject(failureOf(tag))
+    }
     if (kind === BYE) this.#gone.add(from)
     return { target: new Uint8Array(bytes), done() {} }
   }
@@ -125,8 +130,8 @@ class ProcessWire implements Wire {
   }
 }
 
-/** How long a rank waits for others to take what it wrote to them before it ended, in ms. */
-const FAREWELL = 1000
+/** How long a rank that ends waits for others to take what it wrote to them, in ms. */
+const FAREWELL = { done: 10_000, failed: 1000 }
 
 const ended = (rank: number): DitError =>
   new DitError('device-lost', `rank ${rank} is gone: its process ended while others needed it`, 'run again')

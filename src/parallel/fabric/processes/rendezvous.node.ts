@@ -10,12 +10,24 @@ export interface Rendezvous {
 
 const PREFIX = 'webdit-ranks-'
 
-/** @param size ranks */
+/** Letters that the system's folder may have: a socket's path has 103 at most on macOS, and 107 on Linux. */
+const LONGEST_PARENT = 60
+
+const parentFolder = (): string =>
+  tmpdir().length > LONGEST_PARENT && process.platform !== 'win32' ? '/tmp' : tmpdir()
+
+/**
+ * A folder for the sockets of a team, which nobody else may enter. End it when the ranks have ended; folders of processes
+ * that could not are removed here.
+ *
+ * @param size ranks
+ */
 export async function createRendezvous(size: number): Promise<Rendezvous> {
   await removeStale()
-  return { directory: await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`)), size }
+  return { directory: await mkdtemp(join(parentFolder(), `${PREFIX}${process.pid}-`)), size }
 }
 
+/** Removes the folder. Ranks that have not met yet stop looking for each other. */
 export const endRendezvous = ({ directory }: Rendezvous): Promise<void> =>
   rm(directory, { recursive: true, force: true })
 
@@ -27,10 +39,10 @@ export const socketPath = ({ directory }: Rendezvous, rank: number): string =>
 
 /** Removes what teams left behind whose process was killed. */
 async function removeStale(): Promise<void> {
-  for (const name of await readdir(tmpdir()).catch(() => [])) {
+  for (const name of await readdir(parentFolder()).catch(() => [])) {
     const pid = Number(new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1])
     if (!pid || lives(pid)) continue
-    await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => {}) // somebody else's
+    await rm(join(parentFolder(), name), { recursive: true, force: true }).catch(() => {}) // somebody else's
   }
 }
 
