@@ -5,9 +5,11 @@ export {
   type FromPretrainedOptions,
   type Pipeline,
 } from './pipelines/diffusion_pipeline.ts'
+export { EngineArgs, type EngineConfig, type InputConfig } from './pipelines/engine_args.ts'
 export { DitImage } from './pipelines/image/image.ts'
 export { type MemoryPlan, type PlanOptions, planMemory } from './pipelines/memory_plan/plan.ts'
 export type { PipelineOptions, PipelineOutput, StepInfo } from './pipelines/options.ts'
+export { type ParallelPipeline, parallelize } from './pipelines/parallelize.ts'
 export type { PixArtOptions } from './pipelines/pixart.ts'
 export type { RankImage, RankOutput, RankStep } from './pipelines/rank.ts'
 export { type Rank, type RankOptions, startRank } from './pipelines/start_rank.ts'

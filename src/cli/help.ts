@@ -1,6 +1,6 @@
+import { HELP_OPTION } from '../runtime/command_line/parse_args.ts'
 import type { Command, OptionSpec } from './command.ts'
 import { VERSION } from './package_info.ts'
-import { HELP_OPTION } from './parse_args.ts'
 
 /** Columns that help is folded to. */
 const WIDTH = 100
@@ -22,7 +22,9 @@ export function generalHelp(commands: readonly Command[]): string {
 }
 
 export function commandHelp(command: Command): string {
-  const rows = [...command.options, HELP_OPTION].map((spec) => [flagText(spec), spec.help] as const)
+  const rows = [...command.options, HELP_OPTION]
+    .filter(({ instead }) => instead === undefined)
+    .map((spec) => [flagText(spec), spec.help] as const)
   const indent = 2 + Math.max(...rows.map(([flag]) => flag.length)) + 2
   const flags = rows.map(([flag, help]) => {
     const [first, ...rest] = fold(help, WIDTH - indent)

@@ -1,3 +1,4 @@
+import { nearest, parseArgs, quote } from '../runtime/command_line/parse_args.ts'
 import { DitError } from '../runtime/errors.ts'
 import { benchCommand } from './bench/index.ts'
 import { type CliIo, type Command, type DeviceChoice, UsageError } from './command.ts'
@@ -6,7 +7,6 @@ import { doctorCommand } from './doctor/index.ts'
 import { generateCommand } from './generate/index.ts'
 import { commandHelp, generalHelp } from './help.ts'
 import { VERSION } from './package_info.ts'
-import { nearest, parseArgs, quote } from './parse_args.ts'
 import { planCommand } from './plan/index.ts'
 import { verifyCommand } from './verify/index.ts'
 

@@ -41,6 +41,8 @@ export interface Pipeline {
   (prompt: string | string[], options?: PixArtOptions): Promise<PipelineOutput>
   /** The class that model_index.json names. */
   readonly className: string
+  /** The folder, as it was given; the name of a source. */
+  readonly model: string
   readonly device: Device
   readonly components: PixArtComponents
   /** Frees the weights, and the device unless it was given. */
@@ -75,7 +77,9 @@ export const DiffusionPipeline = {
     try {
       const { className, textLength } = await pipelineClass(source)
       device ??= await Device.open(await openPlatform(), { memory: options.memory, tier: options.tier })
-      return callable(className, await loadPixArt(device, source, textLength, options), device !== options.device)
+      const components = await loadPixArt(device, source, textLength, options)
+      const name = typeof model === 'string' ? model : source.name
+      return callable(className, name, components, device !== options.device)
     } catch (error) {
       if (device && device !== options.device) device.close()
       throw error
@@ -144,11 +148,12 @@ async function loadPixArt(
   }
 }
 
-function callable(className: string, components: PixArtComponents, ownsDevice: boolean): Pipeline {
+function callable(className: string, model: string, components: PixArtComponents, ownsDevice: boolean): Pipeline {
   const pipeline = new PixArtPipeline(components)
   const call = (prompt: string | string[], options?: PixArtOptions) => pipeline.run(prompt, options)
   return Object.assign(call, {
     className,
+    model,
     device: components.device,
     components,
     dispose: () => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { DEVICE_OPTIONS, deviceChoice } from '../../src/cli/device_options.ts'
-import { parseArgs } from '../../src/cli/parse_args.ts'
+import { parseArgs } from '../../src/runtime/command_line/parse_args.ts'
 
 const choiceOf = (...argv: string[]) => deviceChoice(parseArgs(argv, DEVICE_OPTIONS, false))
 

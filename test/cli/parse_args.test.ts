@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { OptionSpec } from '../../src/cli/command.ts'
-import { nearest, parseArgs } from '../../src/cli/parse_args.ts'
+import { nearest, parseArgs } from '../../src/runtime/command_line/parse_args.ts'
 
 const OPTIONS: OptionSpec[] = [
   { name: 'prompt', type: 'texts', help: '' },

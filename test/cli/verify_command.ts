@@ -1,5 +1,5 @@
 import type { CliIo, OpenedDevice } from '../../src/cli/command.ts'
-import { parseArgs } from '../../src/cli/parse_args.ts'
+import { parseArgs } from '../../src/runtime/command_line/parse_args.ts'
 import { verifyCommand } from '../../src/cli/verify/index.ts'
 import { testDevice } from '../support/device.ts'
 

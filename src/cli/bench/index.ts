@@ -1,10 +1,10 @@
 import { join } from 'node:path'
-import type { Pipeline } from '../../pipelines/diffusion_pipeline.ts'
 import { writeWhole } from '../../pipelines/image/write_file.node.ts'
 import type { PipelineOutput } from '../../pipelines/options.ts'
 import { type CliIo, type Command, type ParsedArgs, UsageError } from '../command.ts'
+import type { Drawing } from '../generate/drawing.ts'
 import { measured, writeProfile } from '../generate/profile.ts'
-import { draw, load, type Session, withSession, write } from '../generate/session.ts'
+import { draw, type Session, withDevice, withSession, write } from '../generate/session.ts'
 import { BENCH_DESCRIPTION, BENCH_OPTIONS } from './options.ts'
 import { CallClock, type CallTiming, summary } from './timings.ts'
 
@@ -24,43 +24,48 @@ export const benchCommand: Command = {
 async function bench(args: ParsedArgs, io: CliIo): Promise<number> {
   const iterations = count(args, 'num_iterations', 1, 1)
   const warmups = count(args, 'warmup_calls', 0, 0)
-  await withSession(args, io, async (session) => {
-    const pipe = await load(session)
-    for (let i = 1; i <= warmups; i++) {
-      const { timing } = await timedCall(session, pipe, `warm-up call ${i} of ${warmups}`)
-      io.note(`warm-up call ${i} of ${warmups}: ${timing.call.toFixed(3)} s`)
-    }
-    const timings: CallTiming[] = []
-    let last: PipelineOutput | undefined
-    for (let i = 1; i <= iterations; i++) {
-      const { timing, output } = await timedCall(session, pipe, `iteration ${i} of ${iterations}`)
-      io.note(`iteration ${i} of ${iterations}: ${timing.call.toFixed(3)} s`)
-      timings.push(timing)
-      last = output
-    }
-    if (last) await report(session, pipe, timings, last)
-    const { trace, device } = session
-    if (trace !== undefined) {
-      const { profile } = await measured(device, () => timedCall(session, pipe, 'measured call'))
-      await writeProfile(profile, trace, io)
-    }
-    pipe.dispose()
-  })
+  await withSession(args, io, (session) =>
+    withDevice(session, async (load, device) => {
+      const drawing = await load()
+      try {
+        for (let i = 1; i <= warmups; i++) {
+          const { timing } = await timedCall(session, drawing, `warm-up call ${i} of ${warmups}`)
+          io.note(`warm-up call ${i} of ${warmups}: ${timing.call.toFixed(3)} s`)
+        }
+        const timings: CallTiming[] = []
+        let last: PipelineOutput | undefined
+        for (let i = 1; i <= iterations; i++) {
+          const { timing, output } = await timedCall(session, drawing, `iteration ${i} of ${iterations}`)
+          io.note(`iteration ${i} of ${iterations}: ${timing.call.toFixed(3)} s`)
+          timings.push(timing)
+          last = output
+        }
+        if (last) await report(session, drawing, timings, last)
+        const { trace } = session
+        if (trace !== undefined && device) {
+          const { profile } = await measured(device, () => timedCall(session, drawing, 'measured call'))
+          await writeProfile(profile, trace, io)
+        }
+      } finally {
+        await drawing.close()
+      }
+    }),
+  )
   return 0
 }
 
-async function timedCall(session: Session, pipe: Pipeline, what: string) {
+async function timedCall(session: Session, drawing: Drawing, what: string) {
   const { io } = session
   io.status(what)
   const clock = new CallClock()
-  const output = await draw(session, pipe, ({ step, steps }) => {
+  const output = await draw(session, drawing, (step, steps) => {
     clock.step()
     io.status(`${what}: step ${step} of ${steps}`)
   })
   return { timing: clock.done(), output }
 }
 
-async function report(session: Session, pipe: Pipeline, timings: readonly CallTiming[], output: PipelineOutput) {
+async function report(session: Session, drawing: Drawing, timings: readonly CallTiming[], output: PipelineOutput) {
   const { settings, io } = session
   for (const warning of output.warnings) io.note(`warning: ${warning}`)
   const pictures = output.latents.shape[0]
@@ -69,7 +74,7 @@ async function report(session: Session, pipe: Pipeline, timings: readonly CallTi
   const seconds = timings.map(({ call }) => call)
   await writeWhole(path, new TextEncoder().encode(`${JSON.stringify(seconds, null, 2)}\n`))
   io.print(path)
-  await write(session, pipe, output)
+  await write(session, drawing, output)
 }
 
 function count(args: ParsedArgs, name: string, byDefault: number, least: number): number {

@@ -47,7 +47,11 @@ export async function drawAlone(loading: Loading, device: Device): Promise<Drawi
 }
 
 /** Ranks that draw together. */
-export async function drawTogether(loading: Loading, config: ParallelConfig, kind: TeamKind): Promise<Drawing> {
+export async function drawTogether(
+  loading: Loading,
+  config: ParallelConfig,
+  kind: TeamKind | undefined,
+): Promise<Drawing> {
   const { source, model, variant, choice, io } = loading
   const facts = await modelFacts(source)
   const began = performance.now()

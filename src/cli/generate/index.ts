@@ -1,10 +1,11 @@
-import type { Pipeline } from '../../pipelines/diffusion_pipeline.ts'
 import type { PipelineOutput } from '../../pipelines/options.ts'
+import type { Profile } from '../../runtime/profiling/profile.ts'
 import type { CliIo, Command, ParsedArgs } from '../command.ts'
+import type { Drawing } from './drawing.ts'
 import { GENERATE_DESCRIPTION, GENERATE_OPTIONS } from './options.ts'
 import { measured, writeProfile } from './profile.ts'
 import { duration, StepProgress } from './progress.ts'
-import { draw, load, type Session, withSession, write } from './session.ts'
+import { draw, type Session, withDevice, withSession, write } from './session.ts'
 
 export const generateCommand: Command = {
   name: 'generate',
@@ -17,32 +18,34 @@ export const generateCommand: Command = {
 }
 
 async function generate(args: ParsedArgs, io: CliIo): Promise<number> {
-  await withSession(args, io, async (session) => {
-    const { trace, device } = session
-    const loadAndDraw = async () => {
-      const pipe = await load(session)
-      return { pipe, output: await drawOnce(session, pipe) }
-    }
-    if (trace === undefined) {
-      const { pipe, output } = await loadAndDraw()
-      await write(session, pipe, output)
-      pipe.dispose()
-    } else {
-      const { result, profile } = await measured(device, loadAndDraw)
-      await write(session, result.pipe, result.output)
-      await writeProfile(profile, trace, io)
-      result.pipe.dispose()
-    }
-  })
+  await withSession(args, io, (session) =>
+    withDevice(session, async (load, device) => {
+      const { trace } = session
+      const loadAndDraw = async () => {
+        const drawing = await load()
+        try {
+          return { drawing, output: await drawOnce(session, drawing) }
+        } catch (error) {
+          await drawing.close()
+          throw error
+        }
+      }
+      const { result, profile }: { result: Awaited<ReturnType<typeof loadAndDraw>>; profile?: Profile } =
+        trace === undefined || !device ? { result: await loadAndDraw() } : await measured(device, loadAndDraw)
+      await result.drawing.close()
+      await write(session, result.drawing, result.output)
+      if (profile && trace !== undefined) await writeProfile(profile, trace, io)
+    }),
+  )
   return 0
 }
 
-async function drawOnce(session: Session, pipe: Pipeline): Promise<PipelineOutput> {
+async function drawOnce(session: Session, drawing: Drawing): Promise<PipelineOutput> {
   const { io } = session
   const began = performance.now()
   const progress = new StepProgress(io)
   io.status('preparing')
-  const output = await draw(session, pipe, ({ step, steps }) => progress.update(step, steps))
+  const output = await draw(session, drawing, (step, steps) => progress.update(step, steps))
   for (const warning of output.warnings) io.note(`warning: ${warning}`)
   const count = output.latents.shape[0]
   const what = `${count} ${count === 1 ? 'picture' : 'pictures'}`

@@ -1,15 +1,15 @@
-import { DiffusionPipeline, type Pipeline } from '../../pipelines/diffusion_pipeline.ts'
+import { checkDividedRequest } from '../../pipelines/divided_request.ts'
+import { modelFacts } from '../../pipelines/model_facts.ts'
 import { openModel } from '../../pipelines/open_model.ts'
-import type { PipelineOutput, StepInfo } from '../../pipelines/options.ts'
-import { megabytes } from '../../runtime/arena.ts'
-import type { Device } from '../../runtime/device.ts'
+import type { PipelineOutput } from '../../pipelines/options.ts'
 import type { Source } from '../../runtime/weights/source.ts'
-import type { CliIo, ParsedArgs } from '../command.ts'
+import { type CliIo, type ParsedArgs, UsageError } from '../command.ts'
 import { deviceChoice } from '../device_options.ts'
+import { type Drawing, drawAlone, drawTogether, type Loading } from './drawing.ts'
 import { type Latents, latentsSize, readLatents } from './latents_file.ts'
+import { type Mesh, meshOf } from './mesh.ts'
 import { prepareOutputDirectory } from './output_files.ts'
 import { profilePath } from './profile.ts'
-import { duration } from './progress.ts'
 import { readSettings, type Settings } from './settings.ts'
 import { writeLatents, writePictures } from './write_results.ts'
 
@@ -20,11 +20,12 @@ export interface Session {
   /** Where --profile wants its trace. */
   readonly trace: string | undefined
   readonly source: Source
-  readonly device: Device
   readonly io: CliIo
+  readonly loading: Loading
+  readonly mesh: Mesh
 }
 
-/** Opens the model's folder and the device for `body`, and closes both. */
+/** Opens the model's folder for `body`, and closes it. */
 export async function withSession(
   args: ParsedArgs,
   io: CliIo,
@@ -37,46 +38,47 @@ export async function withSession(
   const trace = await profilePath(args, settings.outputDirectory)
   const source = await openModel(settings.model)
   try {
-    const opened = await io.openDevice(deviceChoice(args))
-    try {
-      await body({ settings, latents, trace, source, device: opened.device, io })
-    } finally {
-      opened.close()
+    const loading = { source, model: settings.model, variant: settings.variant, choice: deviceChoice(args), io }
+    const facts = await modelFacts(source)
+    const mesh = meshOf(args, facts, settings)
+    const size = latents && latentsSize(latents, facts.scale, settings.call)
+    if (mesh.config) checkDividedRequest(mesh.config, facts, { ...settings.call, ...size }, mesh.devices)
+    if (mesh.config && trace !== undefined) {
+      throw new UsageError('--profile measures one device', 'Leave it out, or draw on one device.')
     }
+    await body({ settings, latents, trace, source, io, loading, mesh })
   } finally {
     await source.close()
   }
 }
 
-export async function load({ source, settings, device, io }: Session): Promise<Pipeline> {
-  const began = performance.now()
-  const pipe = await device.phase('load', () =>
-    DiffusionPipeline.fromPretrained(source, {
-      device,
-      variant: settings.variant,
-      signal: io.signal,
-      onProgress: (component, loaded, total) =>
-        io.status(`loading ${component}: ${megabytes(loaded)} of ${megabytes(total)}`),
-    }),
-  )
-  const seconds = (performance.now() - began) / 1000
-  io.note(`model: ${pipe.className} from ${source.name}, ${megabytes(device.weightBytes)} in ${duration(seconds)}`)
-  return pipe
+/** Opens what draws for `body`, and closes it. `load` is for `body` to call, so that loading can be measured. */
+export async function withDevice<T>(
+  { loading, mesh, io }: Session,
+  body: (load: () => Promise<Drawing>, device: Parameters<typeof drawAlone>[1] | undefined) => Promise<T>,
+): Promise<T> {
+  if (mesh.config) return body(() => drawTogether(loading, mesh.config!, mesh.workers), undefined)
+  const opened = await io.openDevice(loading.choice)
+  try {
+    return await body(() => drawAlone(loading, opened.device), opened.device)
+  } finally {
+    opened.close()
+  }
 }
 
 /** Draws what was asked for, once. Warnings are for the caller to tell. */
 export function draw(
-  { settings: { prompts, call }, latents, io }: Session,
-  pipe: Pipeline,
-  onStep: (step: StepInfo) => void,
+  { settings: { prompts, call }, latents }: Session,
+  drawing: Drawing,
+  onStep: (step: number, steps: number) => void,
 ): Promise<PipelineOutput> {
-  const size = latents && latentsSize(latents, pipe.components.vae.config.scale, call)
-  return pipe(prompts, { ...call, ...size, latents: latents?.data, signal: io.signal, onStep })
+  const size = latents && latentsSize(latents, drawing.facts.scale, call)
+  return drawing.draw(prompts, { ...call, ...size, latents: latents?.data }, onStep)
 }
 
 /** Writes the pictures, or the latents, and prints their paths. */
-export async function write({ settings, io }: Session, pipe: Pipeline, output: PipelineOutput): Promise<void> {
+export async function write({ settings, io }: Session, { facts }: Drawing, output: PipelineOutput): Promise<void> {
   io.signal.throwIfAborted()
   const writeAll = settings.outputType === 'latent' ? writeLatents : writePictures
-  for (const path of await writeAll(output, pipe, settings)) io.print(path)
+  for (const path of await writeAll(output, facts, settings)) io.print(path)
 }

@@ -1,10 +1,8 @@
 import type { PixArtOptions } from '../../pipelines/pixart.ts'
+import { readCall } from '../../pipelines/request_flags.ts'
+import { quote } from '../../runtime/command_line/parse_args.ts'
 import { type ParsedArgs, UsageError } from '../command.ts'
 import { embeddedModel } from '../package_info.ts'
-import { quote } from '../parse_args.ts'
-
-/** Given to the pipeline always, so that files tell what drew them. diffusers' own for PixArt. */
-const DEFAULTS = { numInferenceSteps: 20, guidanceScale: 4.5 }
 
 /** What `generate` was asked for. */
 export interface Settings {
@@ -49,26 +47,4 @@ export function readModel(args: ParsedArgs): string {
     'a model is needed: --model FOLDER',
     'Give a diffusers folder, or install the small one: npm install @webdit/emoji-pixart',
   )
-}
-
-/** What to draw and how, but for the prompt and the noise. @throws UsageError */
-export function readCall(args: ParsedArgs) {
-  const outputType = args.text('output_type') ?? 'pil'
-  if (outputType !== 'pil' && outputType !== 'latent') {
-    throw new UsageError(`--output_type is ${quote(outputType)}, expected pil or latent`)
-  }
-  const negatives = args.texts('negative_prompt')
-  return {
-    height: args.number('height'),
-    width: args.number('width'),
-    numInferenceSteps: args.number('num_inference_steps') ?? DEFAULTS.numInferenceSteps,
-    guidanceScale: args.number('guidance_scale') ?? DEFAULTS.guidanceScale,
-    negativePrompt: negatives.length > 0 ? negatives : undefined,
-    eta: args.number('eta'),
-    numImagesPerPrompt: args.number('num_images_per_prompt'),
-    maxSequenceLength: args.number('max_sequence_length'),
-    outputType,
-    enableTiling: args.has('enable_tiling'),
-    useResolutionBinning: args.has('no_use_resolution_binning') ? false : undefined,
-  } satisfies PixArtOptions
 }

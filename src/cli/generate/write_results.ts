@@ -1,7 +1,7 @@
 import { basename, resolve } from 'node:path'
-import type { Pipeline } from '../../pipelines/diffusion_pipeline.ts'
 import { DitImage } from '../../pipelines/image/image.ts'
 import { writeWhole } from '../../pipelines/image/write_file.node.ts'
+import type { ModelFacts } from '../../pipelines/model_facts.ts'
 import type { PipelineOutput } from '../../pipelines/options.ts'
 import { writeSafetensors } from '../../runtime/weights/safetensors.ts'
 import { VERSION } from '../package_info.ts'
@@ -9,14 +9,14 @@ import { fileStem, freePath } from './output_files.ts'
 import type { Settings } from './settings.ts'
 
 /** A PNG for each picture, with its parameters in text chunks. Returns the paths. */
-export async function writePictures(output: PipelineOutput, pipe: Pipeline, settings: Settings): Promise<string[]> {
+export async function writePictures(output: PipelineOutput, facts: ModelFacts, settings: Settings): Promise<string[]> {
   const { prompts, outputDirectory } = settings
   const perPrompt = output.images.length / prompts.length
   const paths: string[] = []
   for (const [i, { width, height, data }] of output.images.entries()) {
     const index = Math.floor(i / perPrompt)
     const parameters = {
-      ...common(output, pipe, settings),
+      ...common(output, facts, settings),
       prompt: prompts[index],
       negative_prompt: negativeOf(settings, index),
       height: String(height),
@@ -32,12 +32,12 @@ export async function writePictures(output: PipelineOutput, pipe: Pipeline, sett
 }
 
 /** All latents in one safetensors file, `latents` [pictures, channels, height, width]; the parameters are its metadata. */
-export async function writeLatents(output: PipelineOutput, pipe: Pipeline, settings: Settings): Promise<string[]> {
+export async function writeLatents(output: PipelineOutput, facts: ModelFacts, settings: Settings): Promise<string[]> {
   const { prompts, outputDirectory } = settings
   const { data, shape } = output.latents
-  const { scale } = pipe.components.vae.config
+  const { scale } = facts
   const parameters = {
-    ...common(output, pipe, settings),
+    ...common(output, facts, settings),
     prompt: JSON.stringify(prompts),
     negative_prompt: JSON.stringify(prompts.map((_, i) => negativeOf(settings, i))),
     height: String(shape[2] * scale),
@@ -50,8 +50,8 @@ export async function writeLatents(output: PipelineOutput, pipe: Pipeline, setti
 }
 
 /** What all pictures of a run share, by the flags' names. Folders stay at home: pictures are shown to others. */
-function common(output: PipelineOutput, pipe: Pipeline, { model, call, latentsFile }: Settings) {
-  const { schedulerConfig } = pipe.components
+function common(output: PipelineOutput, facts: ModelFacts, { model, call, latentsFile }: Settings) {
+  const { schedulerConfig } = facts
   const seed = seedOf(output)
   return {
     ...(latentsFile !== undefined && { latents: basename(latentsFile) }),
@@ -61,7 +61,7 @@ function common(output: PipelineOutput, pipe: Pipeline, { model, call, latentsFi
     num_inference_steps: String(call.numInferenceSteps),
     guidance_scale: String(call.guidanceScale),
     model: basename(resolve(model)),
-    pipeline: pipe.className,
+    pipeline: facts.className,
     scheduler: String((schedulerConfig as { _class_name?: unknown })._class_name),
     software: `webdit ${VERSION}`,
   }

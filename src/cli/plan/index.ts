@@ -1,9 +1,11 @@
+import { PARALLEL_FLAGS } from '../../parallel/config/flags.ts'
 import { planMemory } from '../../pipelines/memory_plan/plan.ts'
+import { readCall } from '../../pipelines/request_flags.ts'
 import { type DeviceTraits, traitsOf } from '../../runtime/paper_device.ts'
 import type { CliIo, Command, DeviceChoice, ParsedArgs } from '../command.ts'
 import { deviceChoice } from '../device_options.ts'
 import { GENERATE_OPTIONS } from '../generate/options.ts'
-import { readCall, readModel } from '../generate/settings.ts'
+import { readModel } from '../generate/settings.ts'
 import { planLines } from './report.ts'
 
 /** Flags of generate that change nothing about memory, or ask for files that nobody writes. */
@@ -20,7 +22,7 @@ Without a prompt it plans for the longest. The exit code is 1 where the picture 
   webdit plan --model ./PixArt-Sigma-XL-2-1024-MS --height 1024 --width 1024 --memory 24GiB
   webdit plan --prompt "red apple" --this_device`,
   options: [
-    ...GENERATE_OPTIONS.filter(({ name }) => !LEFT_OUT.includes(name)),
+    ...GENERATE_OPTIONS.filter((flag) => !LEFT_OUT.includes(flag.name) && !PARALLEL_FLAGS.includes(flag)),
     {
       name: 'this_device',
       type: 'flag',

@@ -1,4 +1,4 @@
-import { type OptionSpec, type ParsedArgs, UsageError } from './command.ts'
+import { type OptionSpec, type ParsedArgs, UsageError } from './option.ts'
 
 /** Flags that every command has. */
 export const HELP_OPTION: OptionSpec = { name: 'help', type: 'flag', help: 'Show this help.' }
@@ -26,6 +26,8 @@ export function parseArgs(
     }
     const [flag, inline] = splitAtEquals(argv[i])
     const spec = findSpec(flag, specs)
+    if (spec.instead !== undefined)
+      throw new UsageError(`--${spec.name} is a flag of xDiT that webdit has not`, spec.instead)
     const values = inline === undefined ? [] : [inline]
     if (spec.type === 'flag') {
       if (inline !== undefined) throw new UsageError(`--${spec.name} takes no value, but was given ${quote(inline)}`)

@@ -1,0 +1,28 @@
+import { ON_ONE_DEVICE, type ParallelConfig } from '../../parallel/config/parallel_config.ts'
+import { readParallelArgs } from '../../parallel/config/read_config.ts'
+import { sizeOf } from '../../parallel/mesh/mesh.ts'
+import type { ModelFacts } from '../../pipelines/model_facts.ts'
+import type { TeamKind } from '../../pipelines/team/start_team.ts'
+import { type ParsedArgs, UsageError } from '../command.ts'
+import type { Settings } from './settings.ts'
+
+/** Whether ranks draw together, and how. */
+export interface Mesh {
+  /** None where one device draws. */
+  readonly config: ParallelConfig | undefined
+  readonly devices: number | undefined
+  readonly workers: TeamKind | undefined
+}
+
+/** @throws UsageError where nothing says how ranks are to divide the work */
+export function meshOf(args: ParsedArgs, _facts: ModelFacts, _settings: Settings): Mesh {
+  const { config, devices, workers } = readParallelArgs(args)
+  if (!config) {
+    throw new UsageError(
+      `--devices ${args.text('devices')} alone says not how to divide the work`,
+      'Give degrees, such as --use_cfg_parallel or --ulysses_degree 2; webdit plan --devices N ranks them.',
+    )
+  }
+  const plain = sizeOf(config.degrees) === 1 && config.numPipelinePatch === ON_ONE_DEVICE.numPipelinePatch
+  return { config: plain && workers === undefined ? undefined : config, devices, workers }
+}

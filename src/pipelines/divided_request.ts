@@ -1,0 +1,33 @@
+import { checkAgainstModel, checkParallelConfig } from '../parallel/config/check.ts'
+import type { ParallelConfig } from '../parallel/config/parallel_config.ts'
+import type { ModelFacts } from './model_facts.ts'
+import { pictureSize, type SizeOptions } from './picture_size.ts'
+import type { PixArtOptions } from './pixart.ts'
+
+/** diffusers' own for PixArt. */
+const GUIDANCE = 4.5
+
+/**
+ * Whether ranks can divide a request so: everything that can be said before anything is loaded.
+ *
+ * @param devices ranks that were asked for, where somebody did
+ * @throws DitError 'bad-argument'
+ */
+export function checkDividedRequest(
+  config: ParallelConfig,
+  facts: ModelFacts,
+  call: SizeOptions & Pick<PixArtOptions, 'guidanceScale' | 'enableTiling'>,
+  devices?: number,
+): void {
+  checkParallelConfig(config, devices)
+  const multiple = facts.scale * facts.patch
+  const { grid } = pictureSize(call, { native: facts.sampleSize * facts.scale, multiple, sampleSize: facts.sampleSize })
+  checkAgainstModel(config, {
+    blocks: facts.blocks,
+    heads: facts.heads,
+    ...grid,
+    guided: true,
+    guidanceScale: call.guidanceScale ?? GUIDANCE,
+    tiling: call.enableTiling ?? false,
+  })
+}

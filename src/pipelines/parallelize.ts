@@ -1,0 +1,31 @@
+import type { Pipeline } from './diffusion_pipeline.ts'
+import type { EngineConfig } from './engine_args.ts'
+import type { PipelineOutput } from './options.ts'
+import { type StartTeamOptions, startTeam } from './team/start_team.ts'
+import type { Team, TeamOptions } from './team/team.ts'
+
+/** A pipeline that several ranks carry out: call it with a prompt. */
+export interface ParallelPipeline {
+  /** @throws DitError as a Pipeline does; 'device-lost' naming a rank that ended */
+  (prompt: string | string[], options?: TeamOptions): Promise<PipelineOutput>
+  readonly team: Team
+  /** Ends the ranks. */
+  dispose(): Promise<void>
+}
+
+/**
+ * Lets ranks carry out a pipeline, as xDiTParallel: they load their parts of its model, and its own weights are freed.
+ *
+ * @param pipe a pipeline, or the folder of its model, which saves loading it twice
+ */
+export async function parallelize(
+  pipe: Pipeline | string,
+  { parallel, kind, variant }: Pick<EngineConfig, 'parallel'> & Partial<EngineConfig>,
+  options: StartTeamOptions = {},
+): Promise<ParallelPipeline> {
+  const model = typeof pipe === 'string' ? pipe : pipe.model
+  if (typeof pipe !== 'string') pipe.dispose()
+  const team = await startTeam(model, parallel, { kind, variant, ...options })
+  const call = (prompt: string | string[], given?: TeamOptions) => team.run(prompt, given)
+  return Object.assign(call, { team, dispose: () => team.close() })
+}

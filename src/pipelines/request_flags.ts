@@ -1,0 +1,103 @@
+import { type OptionSpec, type ParsedArgs, UsageError } from '../runtime/command_line/option.ts'
+import type { PixArtOptions } from './pixart.ts'
+
+/** Flags that say what is drawn: xDiT's names where xDiT has the flag, diffusers' otherwise. */
+export const REQUEST_FLAGS: readonly OptionSpec[] = [
+  {
+    name: 'model',
+    type: 'text',
+    value: 'FOLDER',
+    help: 'A diffusers folder: model_index.json and a folder for each component. Default: the embedded model, models/emoji-pixart.',
+  },
+  { name: 'prompt', type: 'texts', value: 'TEXT', help: 'What to draw; several texts draw several pictures.' },
+  {
+    name: 'negative_prompt',
+    type: 'texts',
+    value: 'TEXT',
+    help: 'What to stay away from: one for all prompts, or one for each. Default: nothing in particular.',
+  },
+  { name: 'height', type: 'integer', help: "Pixels. Default: the model's native size." },
+  { name: 'width', type: 'integer', help: "Pixels. Default: the model's native size." },
+  { name: 'num_inference_steps', type: 'integer', help: 'Denoising steps: more are slower and finer. Default: 20.' },
+  {
+    name: 'guidance_scale',
+    type: 'number',
+    value: 'X',
+    help: 'How closely to follow the prompt; up to 1 there is no guidance, and a step costs half. Default: 4.5.',
+  },
+  {
+    name: 'seed',
+    type: 'integer',
+    help: "Draws the same picture again, the one that torch's generator gives in diffusers. Default: at random; it is in the file's name.",
+  },
+  {
+    name: 'generator',
+    type: 'text',
+    value: 'cpu|cuda',
+    help: "Whose numbers a seed gives: torch's CPU generator, or its CUDA one as on an H100. Default: cpu.",
+  },
+  {
+    name: 'eta',
+    type: 'number',
+    value: 'X',
+    help: 'Fresh noise in each step of DDIM, from 0 to 1; the other schedulers take none. Default: 0.',
+  },
+  { name: 'num_images_per_prompt', type: 'integer', help: 'Pictures of each prompt. Default: 1.' },
+  {
+    name: 'max_sequence_length',
+    type: 'integer',
+    help: "Text tokens that are read of a prompt. Default: the pipeline's, or the tokenizer's if that is less.",
+  },
+  {
+    name: 'output_type',
+    type: 'text',
+    value: 'pil|latent',
+    help: "pil writes PNG files, latent the undecoded latents as .safetensors. Default: pil, diffusers' word for pictures.",
+  },
+  {
+    name: 'no_use_resolution_binning',
+    type: 'flag',
+    help: 'Draw at exactly the given size. By default PixArt draws at the nearest size it was trained for and resizes.',
+  },
+  {
+    name: 'enable_tiling',
+    type: 'flag',
+    help: 'Decode large pictures a tile at a time: it takes the memory of a tile instead of that of the picture, and changes the picture a little.',
+  },
+  {
+    name: 'enable_slicing',
+    type: 'flag',
+    help: 'Decode pictures one by one, which webdit always does.',
+  },
+  {
+    name: 'variant',
+    type: 'text',
+    value: 'NAME',
+    help: 'Which weight files to load, such as fp16. Default: the plain ones, or else the only ones there are.',
+  },
+]
+
+/** Given to the pipeline always, so that files tell what drew them. diffusers' own for PixArt. */
+const DEFAULTS = { numInferenceSteps: 20, guidanceScale: 4.5 }
+
+/** What to draw and how, but for the prompt and the noise. @throws UsageError */
+export function readCall(args: ParsedArgs) {
+  const outputType = args.text('output_type') ?? 'pil'
+  if (outputType !== 'pil' && outputType !== 'latent') {
+    throw new UsageError(`--output_type is ${JSON.stringify(outputType)}, expected pil or latent`)
+  }
+  const negatives = args.texts('negative_prompt')
+  return {
+    height: args.number('height'),
+    width: args.number('width'),
+    numInferenceSteps: args.number('num_inference_steps') ?? DEFAULTS.numInferenceSteps,
+    guidanceScale: args.number('guidance_scale') ?? DEFAULTS.guidanceScale,
+    negativePrompt: negatives.length > 0 ? negatives : undefined,
+    eta: args.number('eta'),
+    numImagesPerPrompt: args.number('num_images_per_prompt'),
+    maxSequenceLength: args.number('max_sequence_length'),
+    outputType,
+    enableTiling: args.has('enable_tiling'),
+    useResolutionBinning: args.has('no_use_resolution_binning') ? false : undefined,
+  } satisfies PixArtOptions
+}
