@@ -1,6 +1,8 @@
 import { DitError } from '../errors.ts'
+import type { CardSelection } from './cards/card.ts'
+import { withEnvironment } from './cards/native_environment.node.ts'
 import { ADAPTER_HINT } from './hints.ts'
-import { currentRuntime, type GpuPlatform, type PlatformOptions } from './platform.ts'
+import { currentRuntime, type GpuPlatform } from './platform.ts'
 import { SWIFTSHADER_PACKAGE } from './swiftshader.node.ts'
 
 /** What Dawn is created with on this system, without a choice of adapter. */
@@ -22,7 +24,7 @@ const APIS: Partial<Record<NodeJS.Platform, string>> = { linux: 'vulkan', darwin
 const open = new Set<GPU>()
 
 /** npm `webgpu` (Dawn), in Node or Deno. Puts GPUBufferUsage and its like on globalThis where they are not there yet. */
-export async function openDawn({ adapter }: PlatformOptions = {}): Promise<GpuPlatform> {
+export async function openDawn({ adapter, env }: Partial<CardSelection> = {}): Promise<GpuPlatform> {
   const { create, globals } = await import('webgpu').catch((cause: unknown) => {
     const system = `${process.platform}-${process.arch}`
     throw new DitError('no-adapter', `npm webgpu does not load on ${system}`, 'run npm install again', { cause })
@@ -32,7 +34,7 @@ export async function openDawn({ adapter }: PlatformOptions = {}): Promise<GpuPl
   }
   const options = dawnOptions()
   if (adapter) options.push(`adapter=${adapter}`)
-  const gpu = create(options)
+  const gpu = env ? withEnvironment(env, () => createAndLook(create, options)) : create(options)
   open.add(gpu)
   return {
     runtime: currentRuntime(),
@@ -44,6 +46,13 @@ export async function openDawn({ adapter }: PlatformOptions = {}): Promise<GpuPl
       open.delete(gpu)
     },
   }
+}
+
+/** Dawn asks Vulkan for its devices within the first request, and keeps the answer. */
+function createAndLook(create: (options: string[]) => GPU, options: string[]): GPU {
+  const gpu = create(options)
+  gpu.requestAdapter().catch(() => {}) // a later one fails as well, where it is heard
+  return gpu
 }
 
 const REST = 2 // ms

@@ -1,6 +1,7 @@
 import { DitError } from '../errors.ts'
+import type { CardSelection } from './cards/card.ts'
 import { ADAPTER_HINT } from './hints.ts'
-import type { GpuPlatform, GpuRuntime, PlatformOptions } from './platform.ts'
+import type { GpuPlatform, GpuRuntime } from './platform.ts'
 
 const HINTS: Partial<Record<GpuRuntime, string>> = {
   browser:
@@ -9,9 +10,12 @@ const HINTS: Partial<Record<GpuRuntime, string>> = {
 }
 
 /** WebGPU as browsers and Deno give it. */
-export function openNavigator(runtime: GpuRuntime, { adapter }: PlatformOptions = {}): GpuPlatform {
+export function openNavigator(
+  runtime: GpuRuntime,
+  { adapter, powerPreference }: Partial<CardSelection> = {},
+): GpuPlatform {
   const gpu = (globalThis.navigator as Navigator | undefined)?.gpu
   if (!gpu) throw new DitError('no-adapter', `this ${runtime} has no navigator.gpu`, HINTS[runtime])
   const hint = adapter ? ADAPTER_HINT : (HINTS[runtime] ?? 'update the graphics driver')
-  return { runtime, backend: 'navigator.gpu', gpu, adapter, hint, close() {} }
+  return { runtime, backend: 'navigator.gpu', gpu, adapter, powerPreference, hint, close() {} }
 }

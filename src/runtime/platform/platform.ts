@@ -1,5 +1,6 @@
 import { adapterName } from '../adapter.ts'
 import { DitError } from '../errors.ts'
+import { type Card, pciAddress } from './cards/card.ts'
 import { openNavigator } from './navigator.ts'
 
 /** Where WebGPU comes from in this runtime: the one place where Node, Deno and browsers differ in opening a device. */
@@ -10,6 +11,8 @@ export interface GpuPlatform {
   readonly gpu: GPU
   /** A part of the wanted adapter's name, where `gpu` cannot look for it by itself. */
   readonly adapter?: string
+  /** Which of the two adapters that `gpu` may have was asked for; counts more than what a request prefers. */
+  readonly powerPreference?: GPUPowerPreference
   /** What to do when `gpu` has no adapter, in a sentence or a command. */
   readonly hint: string
   /**
@@ -34,8 +37,10 @@ const BACKENDS_OF: Record<GpuRuntime, readonly Backend[]> = {
 }
 
 export interface PlatformOptions {
-  /** A part of the adapter's name. */
+  /** A part of the adapter's name, or the PCI address of a card. */
   adapter?: string
+  /** One of `listCards`; instead of the others. */
+  card?: Card
   /** Default: the runtime's only one; in Deno, the one with the better adapter. */
   backend?: Backend
 }
@@ -62,9 +67,20 @@ export async function openPlatform(options: PlatformOptions = {}): Promise<GpuPl
   if (backend && !known.includes(backend)) {
     throw new DitError('bad-argument', `backend is '${backend}', and ${runtime} has ${known.join(' and ')} alone`)
   }
-  if (backend === 'navigator') return openNavigator(runtime, options)
-  if (backend === 'dawn') return (await import('./dawn.node.ts')).openDawn(options)
+  const card = options.card ?? (await addressed(options))
+  if (card) return (await import('./cards/open_card.ts')).openCard(card)
+  const { adapter } = options
+  if (backend === 'navigator') return openNavigator(runtime, { adapter })
+  if (backend === 'dawn') return (await import('./dawn.node.ts')).openDawn({ adapter })
   return (await import('./better_backend.ts')).openBetter(known, options)
+}
+
+/** The card that is meant, where an address is given instead of a name. */
+async function addressed({ adapter, backend }: PlatformOptions): Promise<Card | undefined> {
+  const pci = adapter && pciAddress(adapter)
+  if (!pci) return undefined
+  const { cardAt, listCards } = await import('./cards/list_cards.ts')
+  return cardAt(pci, await listCards({ backend, software: true }))
 }
 
 /** What a request can ask for; Dawn and wgpu tell no list of adapters. */
@@ -83,10 +99,10 @@ export async function requestAdapter(
   platform: GpuPlatform,
   options: GPURequestAdapterOptions = {},
 ): Promise<GPUAdapter> {
-  const { gpu, adapter: wanted, backend, hint } = platform
+  const { gpu, adapter: wanted, powerPreference, backend, hint } = platform
   let reason: string | undefined
   try {
-    const adapter = await gpu.requestAdapter(options)
+    const adapter = await gpu.requestAdapter(powerPreference ? { ...options, powerPreference } : options)
     if (adapter && (wanted === undefined || isNamed(adapter.info, wanted))) return adapter
     const others = adapter ? await listAdapters(platform) : []
     const named = others.find(({ info }) => isNamed(info, wanted!))

@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import type { AdapterTraits } from '../adapter.ts'
 import { dawnOptions } from './dawn.node.ts'
-import { type Backend, currentRuntime } from './platform.ts'
+import type { Backend } from './platform.ts'
+import { runScript } from './run_script.node.ts'
 
 /** What a backend opens with a given environment. */
 export interface VulkanProbe {
@@ -12,6 +12,8 @@ export interface VulkanProbe {
   readonly adapter?: AdapterTraits
   /** Without an adapter: the backend's reason, in a line. */
   readonly reason: string
+  /** What drivers and layers wrote meanwhile. */
+  readonly stderr: string
 }
 
 /** What the child has of a backend; npm `webgpu` has in `globals` what browsers have on globalThis. */
@@ -27,33 +29,24 @@ const PROBE_TIMEOUT_MS = 20_000
  * complaints on stderr by themselves, because a driver that crashes must not take the caller along, and because a loader
  * reads its environment only once.
  */
-export async function probeVulkan(backend: Backend, env: NodeJS.ProcessEnv = process.env): Promise<VulkanProbe> {
+export async function probeVulkan(
+  backend: Backend,
+  env: NodeJS.ProcessEnv = process.env,
+  timeout = PROBE_TIMEOUT_MS,
+): Promise<VulkanProbe> {
   const script = `${backend === 'dawn' ? openingDawn() : OPENING_NAVIGATOR}; (${askForAdapter})(api)`
-  const evaluate = currentRuntime() === 'deno' ? ['eval', script] : ['--input-type=module', '-e', script]
-  const child = spawn(process.execPath, evaluate, {
-    env: { ...env, ...plainVulkan(env), NODE_OPTIONS: '', NO_COLOR: '1' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: PROBE_TIMEOUT_MS,
-    killSignal: 'SIGKILL',
-  })
-  let stdout = ''
-  let stderr = ''
-  child.stdout.on('data', (chunk) => (stdout += chunk))
-  child.stderr.on('data', (chunk) => (stderr += chunk))
-  const ended = await new Promise<string>((resolve) => {
-    child.on('error', (error) => resolve(error.message))
-    child.on('close', (code, signal) => resolve(signal ? `the driver died of ${signal}` : `exit code ${code}`))
-  })
+  const { stdout, stderr, ended } = await runScript(script, { ...env, ...plainVulkan(env) }, timeout)
   const found = /^adapter (.*)$/m.exec(stdout)
   if (found) {
     const { info, features } = JSON.parse(found[1])
-    return { backend, adapter: { info, features: new Set(features) }, reason: '' }
+    return { backend, adapter: { info, features: new Set(features) }, reason: '', stderr }
   }
   // The first complaint is the cause: "Warning: Couldn't load Vulkan: libvulkan.so.1: cannot open …"
   const complaint = /^(?:Warning|Error): (.*)$/m.exec(stderr)
   const none = ended === 'exit code 0' ? 'Vulkan reports no device' : ended
   const reason = complaint ? complaint[1].trim() : none
-  return { backend, reason: reason.replace(/^.*: (\S+): cannot open shared object file.*$/, '$1 is not installed') }
+  const short = reason.replace(/^.*: (\S+): cannot open shared object file.*$/, '$1 is not installed')
+  return { backend, reason: short, stderr }
 }
 
 /** Environment on Linux that leaves a program with Vulkan alone, and lets it be quiet about it. */

@@ -1,0 +1,123 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ON_ONE_DEVICE, type ParallelConfig } from '../../src/parallel/config/parallel_config.ts'
+import { type Degrees, ONE_RANK } from '../../src/parallel/mesh/mesh.ts'
+import { DiffusionPipeline } from '../../src/pipelines/diffusion_pipeline.ts'
+import { startWorkerTeam } from '../../src/pipelines/team/worker_team.ts'
+import { openFolder } from '../../src/runtime/weights/folder_source.node.ts'
+import type { Source } from '../../src/runtime/weights/source.ts'
+import { degreesText } from '../mesh/factorisations.ts'
+import { testDevice } from '../support/device.ts'
+import { denoisePart, joined, loadPart, type Pictures, predictionAt } from '../support/divided.ts'
+import { loadGolden } from '../support/golden_io.ts'
+import { random, relativeL2 } from '../support/numbers.ts'
+import { onMesh } from '../support/ranks.ts'
+import { schedule } from '../support/schedule.ts'
+
+const MODEL = fileURLToPath(new URL('../../models/emoji-pixart/', import.meta.url))
+const STEPS = 8
+
+/** Six meshes of 8 ranks that have every two methods together somewhere; PipeFusion where all steps are warm-up. */
+const MESHES: Partial<Degrees>[] = [
+  { data: 2, cfg: 2, ring: 2 },
+  { data: 2, ulysses: 2, tensor: 2 },
+  { cfg: 2, ulysses: 2, tensor: 2 },
+  { ring: 2, ulysses: 2, tensor: 2 },
+  { pipefusion: 2, data: 2, ulysses: 2 },
+  { pipefusion: 2, cfg: 2, ring: 2 },
+]
+const NAMED = MESHES.map((degrees) => [degreesText({ ...ONE_RANK, ...degrees }), degrees] as const)
+
+const config = (degrees: Partial<Degrees>): ParallelConfig => ({
+  ...ON_ONE_DEVICE,
+  degrees: { ...ONE_RANK, ...degrees },
+  numPipelinePatch: degrees.pipefusion ?? 1,
+  warmupSteps: STEPS,
+})
+
+describe('the embedded model in one thread, each step from the same latents', () => {
+  const io = loadGolden('stale_kv_pipefusion_m2')
+  const floats = (name: string) => io[name].data as Float32Array
+  const mask = (name: string) => Array.from(io[name].data as BigInt64Array, Number)
+  const pictures = (count: number): Pictures => {
+    const both = <T>(unprompted: T[], prompted: T[]): T[] => [
+      ...Array(count).fill(unprompted).flat(),
+      ...Array(count).fill(prompted).flat(),
+    ]
+    const [, textLength, captionChannels] = io['input.prompt_embeds'].shape
+    return {
+      count,
+      height: 16,
+      width: 16,
+      channels: 8,
+      textLength,
+      captionChannels,
+      captions: Float32Array.from(
+        both([...floats('input.negative_prompt_embeds')], [...floats('input.prompt_embeds')]),
+      ),
+      mask: Float32Array.from(both(mask('input.negative_prompt_attention_mask'), mask('input.prompt_attention_mask'))),
+      guidance: 4.5,
+    }
+  }
+  // What forms step by step, and noise of its own for a second picture.
+  const size = 8 * 16 * 16
+  const states = Array.from({ length: STEPS }, (_, i) => {
+    const first = i === 0 ? floats('input.latents') : floats('output.step_latents').subarray((i - 1) * size, i * size)
+    return Float32Array.from([...first, ...random(size)])
+  })
+  let source: Source
+  let expected: Float32Array[]
+
+  const predictions = (mesh: ParallelConfig, count: number) =>
+    onMesh(mesh, async (rank) => {
+      const part = await loadPart(rank, source)
+      const guided: (Float32Array | undefined)[] = []
+      for (const [i, timestep] of schedule(STEPS).timesteps.entries()) {
+        const latents = states[i].subarray(0, count * size)
+        guided.push(await denoisePart(rank, part, pictures(count), latents, predictionAt(timestep)))
+      }
+      part.weights.free()
+      return guided
+    })
+
+  beforeAll(async () => {
+    source = await openFolder(join(MODEL, 'transformer'))
+    expected = (await predictions(config({}), 2))[0] as Float32Array[]
+  })
+  afterAll(() => source.close())
+
+  it.each(NAMED)('%s', async (_, degrees) => {
+    const count = degrees.data ?? 1
+    const ranks = await predictions(config(degrees), count)
+    for (let i = 0; i < STEPS; i++) {
+      const guided = joined(ranks.map((of) => of[i]))
+      expect(relativeL2(guided, expected[i].subarray(0, count * size))).toBeLessThan(1e-5)
+    }
+  })
+})
+
+describe('the embedded model in worker threads, running free', () => {
+  const call = { height: 128, width: 128, numInferenceSteps: STEPS, seed: 3, outputType: 'latent' } as const
+  const prompts = ['red apple', 'rocket']
+  let expected: Float32Array
+
+  beforeAll(async () => {
+    const alone = await DiffusionPipeline.fromPretrained(MODEL, { device: await testDevice() })
+    expected = (await alone(prompts, call)).latents.data
+    alone.dispose()
+  })
+
+  // Node 20 runs no TypeScript: workers stand on the built one.
+  const worker = new URL('../../dist/rank.js', import.meta.url)
+
+  it.each(NAMED)('%s', async (_, degrees) => {
+    const team = await startWorkerTeam(MODEL, config(degrees), { ranks: 'threads', worker, tier: 'f32' })
+    try {
+      const { latents } = await team.run(prompts, call)
+      expect(relativeL2(latents.data, expected)).toBeLessThan(2e-5)
+    } finally {
+      await team.close()
+    }
+  })
+})
