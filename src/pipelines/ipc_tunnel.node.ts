@@ -3,7 +3,7 @@ import type { MessagePort as NodePort } from 'node:worker_threads'
 import type { Endpoint } from 'comlink'
 
 /** A process at the other end of an IPC channel. */
-export type Channel = Pick<ChildProcess, 'on' | 'send' | 'connected'> | NodeJS.Process
+export type Channel = Pick<ChildProcess, 'on' | 'send'> | NodeJS.Process
 
 /** What crosses: a message for one of the ports, 0 being the endpoint itself, or that a port was closed. */
 type Crossing = { readonly port: number; readonly message: unknown } | { readonly closed: number }
@@ -32,7 +32,7 @@ export function ipcEndpoint(channel: Channel, first: 1 | 2): Tunnel {
   let next = first
 
   // Without a callback, a channel that closes at this moment would be an uncaught error.
-  const cross = (crossing: Crossing) => void (channel.connected && channel.send?.(crossing, undefined, {}, () => {}))
+  const cross = (crossing: Crossing) => void channel.send?.(crossing, undefined, {}, () => {})
 
   const post = (port: number, message: unknown) => {
     cross({ port, message: replaced(message, isPort, (found) => ({ [PORT]: entrance(found as NodePort) })) })

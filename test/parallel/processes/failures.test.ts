@@ -1,8 +1,12 @@
 import { fork } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { wrap } from 'comlink'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createRendezvous, endRendezvous } from '../../../src/parallel/fabric/processes/rendezvous.node.ts'
+import { ipcEndpoint } from '../../../src/pipelines/ipc_tunnel.node.ts'
+import { RANK_PROCESS } from '../../../src/pipelines/rank_process.node.ts'
+import type { TestApi } from './entry.ts'
 import { answered, bundle, foldersOf, gone, lives, onProcesses, type Scripts, startProcess } from './ranks.ts'
 
 let scripts: Scripts
@@ -105,6 +109,14 @@ describe('a rank whose process', () => {
     })
   })
 
+  it('is stuck does not keep another one from its end', async () => {
+    await onProcesses(scripts.entry, 2, async ([first, second]) => {
+      await second.api.block()
+      await sleep(50)
+      expect(await answered(first, first.api.close())).toEqual([])
+    })
+  })
+
   it('gets Ctrl-C goes on: the first process decides', async () => {
     await onProcesses(scripts.entry, 2, async ([first, second]) => {
       for (const { pid } of [first, second]) process.kill(pid!, 'SIGINT')
@@ -142,6 +154,15 @@ describe('ranks that meet', () => {
     await rank.end
     expect(await foldersOf(process.pid)).toEqual([])
   })
+})
+
+it('a rank that nobody can reach any more ends', async () => {
+  const env = { ...process.env, [RANK_PROCESS]: '1' }
+  const rank = fork(fileURLToPath(scripts.entry), [], { execArgv: [], serialization: 'advanced', env })
+  const ended = new Promise((resolve) => rank.on('exit', (_, signal) => resolve(signal)))
+  await wrap<TestApi>(ipcEndpoint(rank, 1)).env('PATH')
+  rank.disconnect()
+  expect(await ended).toBe('SIGKILL')
 })
 
 it('a parent that is killed takes its ranks along, also one that is stuck, and the next team removes its folder', async () => {
