@@ -28,12 +28,12 @@ export async function processTransport(device: Device, links: Rendezvous, rank: 
 }
 
 /**
- * Messages between processes on Unix sockets (pipes on Windows), 64 KiB / 1 / 8 / 64 MiB at a time, in GB/s on two cores of
- * a virtual machine with Node 20: 0.75 / 4.4 / 6.8 / 8.2. Sockets that Node gives new memory for each read of 64 KiB:
- * 0.5 / 0.7 / 1.6 / 3.1. A ring of 4 MiB in a file on /dev/shm, written and read by fs calls with sockets to tell of it:
- * 0.6 / 4.8 / 4.0 / 5.4, so that is left out.
+ * Messages between processes on Unix sockets (pipes on Windows). 64 KiB / 1 / 8 / 64 MiB at a time, each acknowledged, in
+ * GB/s on two cores of a virtual machine with Node 20: 0.65 / 4.3 / 6.8 / 8.2. Sockets that Node gives new memory for each
+ * 64 KiB that it reads: 0.54 / 0.72 / 1.6 / 3.1. A ring of 4 MiB in a file on /dev/shm, written and read by fs calls with
+ * sockets to tell of it: 0.59 / 4.8 / 4.0 / 5.4, so that is left out. `npm run bench -- processes` measures it.
  */
-class ProcessWire implements Wire {
+export class ProcessWire implements Wire {
   readonly #meeting: Meeting
   readonly #heard: number[]
   readonly #frames: readonly FrameReader[]
