@@ -60,7 +60,8 @@ const rank = {
       await unload()
       const { place, platform, memory, tier, variant } = options
       try {
-        device = await Device.open(await openPlatform(platform), { memory, tier })
+        // One that is open has compiled its kernels.
+        device ??= await Device.open(await openPlatform(platform), { memory, tier })
         placed = place && (await takePlace(device, place))
         pipeline = await DiffusionPipeline.fromPretrained(model, {
           device,
@@ -73,6 +74,7 @@ const rank = {
       } catch (error) {
         placed?.transport.fail(error)
         await unload()
+        closeDevice()
         throw error
       }
     })
@@ -132,6 +134,7 @@ const rank = {
   async close(): Promise<void> {
     await calls.end()
     await unload()
+    closeDevice()
     await new Promise((resolve) => setTimeout(resolve, LAST_PROMISES))
   },
 }
@@ -141,6 +144,9 @@ async function unload(): Promise<void> {
   pipeline = undefined
   await placed?.transport.close()
   placed = undefined
+}
+
+function closeDevice(): void {
   device?.close()
   device = undefined
 }

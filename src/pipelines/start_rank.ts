@@ -18,6 +18,8 @@ export interface Rank {
   ): Promise<RankOutput>
   /** Ends what it waits for from other ranks, since one of them failed. */
   interrupt(error: DitError): void
+  /** Frees what it has loaded, and loads its part for another place among others, on the device that is open. */
+  takePlace(place: Place): Promise<void>
   /** Meets the other ranks anew, after a failure. */
   meetAgain(place: Place): Promise<void>
   /** Bytes sent to other ranks so far, by tag. */
@@ -86,14 +88,17 @@ export async function startRank(model: string, options: RankOptions = {}): Promi
   try {
     // A relative address is meant from the page, not from the worker's script.
     const address = webAddress(model) ?? model
-    const deviceName = await answer(signal, (call) =>
-      api.load(call, address, handedOver(loading, loading.place), onProgress && proxy(onProgress)),
-    )
+    const load = (stop: AbortSignal | undefined, place: Place | undefined) =>
+      answer(stop, (call) =>
+        api.load(call, address, handedOver({ ...loading, place }, place), onProgress && proxy(onProgress)),
+      )
+    const deviceName = await load(signal, loading.place)
     return {
       deviceName,
       run: (prompt, { onStep, signal: stop, ...plain } = {}) =>
         answer(stop, (call) => api.run(call, prompt, plain, onStep && proxy(onStep)) as Promise<Outcome<RankOutput>>),
       interrupt: (error) => void api.interrupt(plainFailure(error)),
+      takePlace: async (place) => void (await load(undefined, place)),
       meetAgain: (place) => answer(undefined, (call) => api.meetAgain(call, handedOver(place, place))),
       sent: async () => new Map(await Promise.race([api.sent(), thread.failed])),
       failed: thread.failed,

@@ -18,6 +18,12 @@ export interface WorkerTeamOptions extends Omit<RankOptions, 'place' | 'process'
   cards?: readonly { readonly platform?: PlatformOptions; readonly env?: Readonly<Record<string, string>> }[]
 }
 
+/** Ranks in workers. */
+export interface WorkerTeam extends Team {
+  /** Divides the model anew, among as many ranks; devices stay open, and what they compiled stays compiled. */
+  divide(config: ParallelConfig): Promise<void>
+}
+
 /** How long ranks may take to end after one of them failed, in ms; then they are ended. */
 const ENDING = 2000
 
@@ -30,9 +36,10 @@ const ENDING = 2000
  */
 export async function startWorkerTeam(
   model: string,
-  config: ParallelConfig,
+  mesh: ParallelConfig,
   { ranks = 'processes', cards = [], ...options }: WorkerTeamOptions = {},
-): Promise<Team> {
+): Promise<WorkerTeam> {
+  let config = mesh
   checkParallelConfig(config)
   const size = sizeOf(config.degrees)
   const processes = currentRuntime() === 'node' && ranks === 'processes'
@@ -116,16 +123,30 @@ export async function startWorkerTeam(
     }
   }
 
+  async function divide(other: ParallelConfig): Promise<void> {
+    if (fallen) throw fallen
+    checkParallelConfig(other, size)
+    config = other
+    await links.end()
+    links = await makeLinks(processes, size)
+    await onAllRanks(size, (rank) => all[rank].takePlace({ rank, config, links: links.of(rank) }), {
+      failed: interrupt,
+      patience: ENDING,
+    })
+  }
+
   let busy: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = busy.then(work)
+    busy = done.catch(() => {})
+    return done
+  }
   return {
     size,
     pids: all.map(({ pid }) => pid),
     deviceNames: all.map(({ deviceName }) => deviceName),
-    run(prompt, call = {}) {
-      const drawn = busy.then(() => draw(prompt, call))
-      busy = drawn.catch(() => {})
-      return drawn
-    },
+    run: (prompt, call = {}) => inTurn(() => draw(prompt, call)),
+    divide: (other) => inTurn(() => divide(other)),
     sent: () => Promise.all(all.map((rank) => rank.sent())),
     close: () => busy.then(() => close()),
   }
