@@ -116,20 +116,22 @@ class Denoising implements Progress {
     const activations = head
       ? undefined
       : await crew.border.takeOver(g, this.#specs(piece), () => this.#following(i, piece))
-    const result = await g.scope(async () => {
-      const scale = scheduler.scaleModelInput(i)
-      const latents = head ? (scale === 1 ? this.#picture : combine(g, [[this.#picture, scale]])) : undefined
-      const inputs = { latents, activations, timestep: scheduler.timesteps[i] }
-      const out = await network.forward(g, inputs, crew.execution(i, piece))
-      if (!tail) {
-        await crew.border.passOn(g, out)
-        return undefined
-      }
-      const patches = await crew.predicted(g, piece, out[0], network.guidance)
-      const output = network.unpatchify(g, patches, piece.rows.end - piece.rows.first)
-      const state = this.#states[piece.index]
-      return solverStep(g, state, output, scheduler, i, () => this.#noise(piece))
-    })
+    const result = await crew.computing(g, i, piece, () =>
+      g.scope(async () => {
+        const scale = scheduler.scaleModelInput(i)
+        const latents = head ? (scale === 1 ? this.#picture : combine(g, [[this.#picture, scale]])) : undefined
+        const inputs = { latents, activations, timestep: scheduler.timesteps[i] }
+        const out = await network.forward(g, inputs, crew.execution(i, piece))
+        if (!tail) {
+          await crew.border.passOn(g, out)
+          return undefined
+        }
+        const patches = await crew.predicted(g, piece, out[0], network.guidance)
+        const output = network.unpatchify(g, patches, piece.rows.end - piece.rows.first)
+        const state = this.#states[piece.index]
+        return solverStep(g, state, output, scheduler, i, () => this.#noise(piece))
+      }),
+    )
     if (activations) crew.border.release(g, activations)
     if (head && !tail && !last) this.#expectLatents(piece)
     if (result) await this.#take(piece, result, last)

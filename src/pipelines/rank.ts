@@ -1,6 +1,7 @@
 import { expose, type ProxyMarked, type Remote, transfer } from 'comlink'
 import { Fabric } from '../parallel/fabric/fabric.ts'
 import { openTransport } from '../parallel/fabric/links.ts'
+import type { Span } from '../parallel/trace/timeline.ts'
 import { Device } from '../runtime/device.ts'
 import { DitError } from '../runtime/errors.ts'
 import { currentRuntime, openPlatform, type PlatformOptions } from '../runtime/platform/platform.ts'
@@ -130,6 +131,11 @@ const rank = {
     return [...(placed?.ranks.fabric?.sent ?? [])]
   },
 
+  /** What this rank did so far, where it was told to note that. */
+  spans(): Span[] {
+    return placed?.ranks.timeline?.spans ?? []
+  },
+
   /** Frees the device, when what is under way has stopped. Then the thread can end. */
   async close(): Promise<void> {
     await calls.end()
@@ -169,6 +175,7 @@ export type RankApi = Remote<{
   interrupt(failure: PlainFailure): void
   meetAgain(call: number, place: Place): Promise<Outcome<void>>
   sent(): [tag: string, bytes: number][]
+  spans(): Span[]
   close(): void
 }>
 

@@ -1,4 +1,5 @@
 import { type Endpoint, proxy, transfer, wrap } from 'comlink'
+import type { Span } from '../parallel/trace/timeline.ts'
 import { DitError } from '../runtime/errors.ts'
 import { currentRuntime } from '../runtime/platform/platform.ts'
 import type { FromPretrainedOptions } from './diffusion_pipeline.ts'
@@ -24,6 +25,8 @@ export interface Rank {
   meetAgain(place: Place): Promise<void>
   /** Bytes sent to other ranks so far, by tag. */
   sent(): Promise<Map<string, number>>
+  /** What this rank did so far, where its place says to note that. */
+  spans(): Promise<Span[]>
   /** Rejects if the worker fails or ends by itself. */
   readonly failed: Promise<never>
   /** The number of its process, where it has one of its own. */
@@ -101,6 +104,7 @@ export async function startRank(model: string, options: RankOptions = {}): Promi
       takePlace: async (place) => void (await load(undefined, place)),
       meetAgain: (place) => answer(undefined, (call) => api.meetAgain(call, handedOver(place, place))),
       sent: async () => new Map(await Promise.race([api.sent(), thread.failed])),
+      spans: async () => (await Promise.race([api.spans(), thread.failed])) as Span[],
       failed: thread.failed,
       pid: thread.pid,
       close,

@@ -1,4 +1,5 @@
 import type { ParallelConfig } from '../../parallel/config/parallel_config.ts'
+import type { Span } from '../../parallel/trace/timeline.ts'
 import { DiffusionPipeline } from '../../pipelines/diffusion_pipeline.ts'
 import { type ModelFacts, modelFacts } from '../../pipelines/model_facts.ts'
 import type { PipelineOutput } from '../../pipelines/options.ts'
@@ -16,6 +17,8 @@ export interface Drawing {
   /** Where one device draws: what a profiler measures. */
   readonly device: Device | undefined
   draw(prompts: string[], call: PixArtOptions, onStep: (step: number, steps: number) => void): Promise<PipelineOutput>
+  /** What ranks did when, where --trace asked for that. */
+  spans?(): Promise<Span[]>
   close(): Promise<void>
 }
 
@@ -25,6 +28,8 @@ export interface Loading {
   readonly model: string
   readonly variant: string | undefined
   readonly choice: DeviceChoice
+  /** Note what ranks do when. */
+  readonly traced: boolean
   readonly io: CliIo
 }
 
@@ -63,6 +68,7 @@ export async function drawTogether(
     platform: { adapter: choice.adapter, backend: choice.backend },
     signal: io.signal,
     onProgress: progressOn(io),
+    trace: loading.traced,
     onNote: (line) => io.note(line),
   })
   for (const name of new Set(team.deviceNames)) {
@@ -75,6 +81,7 @@ export async function drawTogether(
     device: undefined,
     draw: (prompts, call, onStep) =>
       team.run(prompts, { ...call, signal: io.signal, onStep: ({ step, steps }) => onStep(step, steps) }),
+    spans: () => team.spans(),
     close: () => team.close(),
   }
 }

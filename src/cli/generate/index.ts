@@ -5,7 +5,7 @@ import type { Drawing } from './drawing.ts'
 import { GENERATE_DESCRIPTION, GENERATE_OPTIONS } from './options.ts'
 import { measured, writeProfile } from './profile.ts'
 import { duration, StepProgress } from './progress.ts'
-import { draw, type Session, withDevice, withSession, write } from './session.ts'
+import { draw, type Session, withDevice, withSession, write, writeTimeline } from './session.ts'
 
 export const generateCommand: Command = {
   name: 'generate',
@@ -24,7 +24,9 @@ async function generate(args: ParsedArgs, io: CliIo): Promise<number> {
       const loadAndDraw = async () => {
         const drawing = await load()
         try {
-          return { drawing, output: await drawOnce(session, drawing) }
+          const output = await drawOnce(session, drawing)
+          await writeTimeline(session, drawing)
+          return { drawing, output }
         } catch (error) {
           await drawing.close()
           throw error

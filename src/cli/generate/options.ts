@@ -24,6 +24,12 @@ export const GENERATE_OPTIONS: readonly OptionSpec[] = [
     value: 'FILE',
     help: 'Tell what each kernel and each part of the run takes, and write a trace for chrome://tracing or Perfetto. Default file: profile_trace_rank_0.json in the output directory. Measuring makes the run slower.',
   },
+  {
+    name: 'trace',
+    type: 'text',
+    value: 'FILE.json',
+    help: 'Write what each rank did when, for Perfetto or chrome://tracing, and an SVG beside it: who computed which patch.',
+  },
   ...DEVICE_OPTIONS,
   ...PARALLEL_FLAGS,
   ...REFUSED_FLAGS,

@@ -1,4 +1,7 @@
+import { timelineTrace } from '../../parallel/trace/chrome_trace.ts'
+import { timelineSvg } from '../../parallel/trace/svg.ts'
 import { checkDividedRequest } from '../../pipelines/divided_request.ts'
+import { writeWhole } from '../../pipelines/image/write_file.node.ts'
 import { modelFacts } from '../../pipelines/model_facts.ts'
 import { openModel } from '../../pipelines/open_model.ts'
 import type { PipelineOutput } from '../../pipelines/options.ts'
@@ -23,6 +26,8 @@ export interface Session {
   readonly io: CliIo
   readonly loading: Loading
   readonly mesh: Mesh
+  /** Where --trace wants its timeline. */
+  readonly timeline: string | undefined
 }
 
 /** Opens the model's folder for `body`, and closes it. */
@@ -38,15 +43,28 @@ export async function withSession(
   const trace = await profilePath(args, settings.outputDirectory)
   const source = await openModel(settings.model)
   try {
-    const loading = { source, model: settings.model, variant: settings.variant, choice: deviceChoice(args), io }
+    const loading = {
+      source,
+      model: settings.model,
+      variant: settings.variant,
+      choice: deviceChoice(args),
+      traced: args.has('trace'),
+      io,
+    }
     const facts = await modelFacts(source)
     const mesh = meshOf(args, facts, settings)
     const size = latents && latentsSize(latents, facts.scale, settings.call)
     if (mesh.config) checkDividedRequest(mesh.config, facts, { ...settings.call, ...size }, mesh.devices)
+    if (!mesh.config && args.has('trace')) {
+      throw new UsageError(
+        '--trace shows what ranks do when, and one device draws',
+        'Use --profile, or let ranks draw.',
+      )
+    }
     if (mesh.config && trace !== undefined) {
       throw new UsageError('--profile measures one device', 'Leave it out, or draw on one device.')
     }
-    await body({ settings, latents, trace, source, io, loading, mesh })
+    await body({ settings, latents, trace, source, io, loading, mesh, timeline: args.text('trace') })
   } finally {
     await source.close()
   }
@@ -64,6 +82,16 @@ export async function withDevice<T>(
   } finally {
     opened.close()
   }
+}
+
+/** Writes what ranks did when, where that was asked for: a trace, and a picture of it beside it. */
+export async function writeTimeline({ timeline, io }: Session, drawing: Drawing): Promise<void> {
+  const spans = await drawing.spans?.()
+  if (timeline === undefined || !spans) return
+  const svg = `${timeline.replace(/\.json$/, '')}.svg`
+  await writeWhole(timeline, new TextEncoder().encode(`${JSON.stringify(timelineTrace(spans))}\n`))
+  await writeWhole(svg, new TextEncoder().encode(timelineSvg(spans)))
+  for (const path of [timeline, svg]) io.print(path)
 }
 
 /** Draws what was asked for, once. Warnings are for the caller to tell. */

@@ -1,6 +1,7 @@
 import type { Recorder } from '../../runtime/recorder.ts'
 import type { Tensor } from '../../runtime/tensor.ts'
 import { type TensorSpec, whole } from '../fabric/transport.ts'
+import { noted } from '../trace/timeline.ts'
 import type { Ranks } from './ranks.ts'
 
 /** What is to come from another stage. */
@@ -40,7 +41,7 @@ export class Border {
     const { tensors, settled } = this.#expected.shift() ?? this.#askForActivations(g, specs)
     const next = following()
     if (next && !g.rehearsing) this.#expected.push(this.#askForActivations(g, next))
-    await settled
+    await noted(this.#ranks.timeline, 'wait', 'stage.activations', () => settled)
     return tensors
   }
 
@@ -60,7 +61,7 @@ export class Border {
   /** The latents that were expected first; `release` them after their last recorded use. */
   async takeLatents(): Promise<Tensor> {
     const { tensors, settled } = this.#latents.shift()!
-    await settled
+    await noted(this.#ranks.timeline, 'wait', 'stage.latents', () => settled)
     return tensors[0]
   }
 

@@ -7,6 +7,7 @@ import { allGather, reduce } from '../fabric/collectives.ts'
 import type { Group } from '../mesh/mesh.ts'
 import { attendFresh, attendKept, attendStale, type Sequence } from '../methods/attend.ts'
 import { KeptKeys } from '../methods/kept_keys.ts'
+import { noted } from '../trace/timeline.ts'
 import { Border } from './border.ts'
 import { type Grid, type Piece, piecesOf } from './pieces.ts'
 import { type Ranks, speedsAlong } from './ranks.ts'
@@ -142,6 +143,25 @@ export class Crew {
       g,
       parts.map(([part]) => part),
       1,
+    )
+  }
+
+  /** Runs `body`, a piece of a step; where somebody wants to know how long it takes, until the device has done it. */
+  computing<T>(g: Recorder, step: number, piece: Piece, body: () => Promise<T>): Promise<T> {
+    const { timeline } = this.#ranks
+    if (!timeline || g.rehearsing) return body()
+    const patch = this.pieces(step).length > 1 ? piece.index : undefined
+    return noted(
+      timeline,
+      'compute',
+      patch === undefined ? 'whole picture' : `patch ${patch}`,
+      async () => {
+        const result = await body()
+        await g.flush()
+        await g.device.finished()
+        return result
+      },
+      { step, patch },
     )
   }
 

@@ -4,6 +4,7 @@ import { Fabric } from '../fabric/fabric.ts'
 import { localTransports } from '../fabric/local.ts'
 import type { Transport } from '../fabric/transport.ts'
 import { Mesh, sizeOf } from '../mesh/mesh.ts'
+import { Timeline } from '../trace/timeline.ts'
 import { crewGroup, type Ranks } from './ranks.ts'
 
 /** A rank and the device that it works on. */
@@ -32,6 +33,14 @@ export class LocalMesh {
   /** Ranks that draw one batch of pictures together. */
   get crewSize(): number {
     return crewGroup(this.ranks[0].ranks).ranks.length
+  }
+
+  /** Notes from here on what each rank does when. */
+  trace(): void {
+    for (const { ranks } of this.ranks) {
+      ranks.timeline = new Timeline(ranks.mesh.rank)
+      if (ranks.fabric) ranks.fabric.timeline = ranks.timeline
+    }
   }
 
   /** Ends what the ranks wait for, with that error. */

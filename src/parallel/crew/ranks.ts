@@ -1,6 +1,7 @@
 import { ON_ONE_DEVICE, type ParallelConfig } from '../config/parallel_config.ts'
 import type { Fabric } from '../fabric/fabric.ts'
 import { AXES, type Axis, type Group, Mesh } from '../mesh/mesh.ts'
+import type { Timeline } from '../trace/timeline.ts'
 
 /** One rank among those that work together: its place, its way to the others, and how they divide the work. */
 export interface Ranks {
@@ -10,6 +11,8 @@ export interface Ranks {
   readonly config: ParallelConfig
   /** Relative speed of every rank's device. */
   readonly speeds: readonly number[]
+  /** Where somebody wants to know what this rank does when. */
+  timeline?: Timeline
 }
 
 /** The relative speed at each place along some axes (the first counts fastest): the mean of all ranks that are there. */

@@ -1,6 +1,7 @@
 import { DitError } from '../../runtime/errors.ts'
 import type { Recorder } from '../../runtime/recorder.ts'
 import { shapeText, type Tensor } from '../../runtime/tensor.ts'
+import { noted, type Timeline } from '../trace/timeline.ts'
 import { Ending } from './ending.ts'
 import { type Part, type TensorSpec, type Transport, whole } from './transport.ts'
 import { type Silence, watched } from './watchdog.ts'
@@ -14,6 +15,8 @@ export class Fabric {
   readonly size: number
   /** Bytes sent so far, by tag. */
   readonly sent = new Map<string, number>()
+  /** Told of what this rank waits for; messages that are asked for ahead tell by themselves. */
+  timeline: Timeline | undefined
   readonly #transport: Transport
   readonly #silence: Silence
   readonly #ending: Ending
@@ -59,7 +62,8 @@ export class Fabric {
   /** The tensors of a message; they belong to the scope in which this is called, and hold their values when it settles. */
   recv(g: Recorder, from: number, tag: string, specs: readonly TensorSpec[]): Promise<Tensor[]> {
     const tensors = specs.map(({ shape, dtype }) => g.allocate(shape, dtype, tag))
-    return heard(this.recvParts(g, from, tag, tensors.map(whole)).then(() => tensors))
+    const arrival = () => this.recvParts(g, from, tag, tensors.map(whole))
+    return heard(noted(this.timeline, 'wait', tag, arrival, { peer: from }).then(() => tensors))
   }
 
   /** Fills parts of tensors that have their place already. */

@@ -1,4 +1,5 @@
 import type { DType, Tensor } from '../../runtime/tensor.ts'
+import type { Timeline } from '../trace/timeline.ts'
 
 /** Bytes of a tensor that has a place on this rank's device; both numbers are multiples of 4. */
 export interface Part {
@@ -35,6 +36,8 @@ export interface Transport {
   readonly failed: Promise<never>
   /** Tells all ranks that this one failed, and why. */
   fail(error: unknown): void
+  /** Told of every message, where it moves beside other work. */
+  timeline?: Timeline | undefined
   /** Waits for what is on its way from here, and ends. */
   close(): Promise<void>
 }

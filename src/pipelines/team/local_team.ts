@@ -20,13 +20,14 @@ import { joinedOutput, type Team, type TeamOptions } from './team.ts'
 export async function startLocalTeam(
   model: string | Source,
   config: ParallelConfig,
-  options: Omit<FromPretrainedOptions, 'ranks'> = {},
+  { trace, ...options }: Omit<FromPretrainedOptions, 'ranks'> & { trace?: boolean } = {},
 ): Promise<Team> {
   checkParallelConfig(config)
   const source = typeof model === 'string' ? await openModel(model, options) : model
   const device =
     options.device ?? (await Device.open(await openPlatform(), { memory: options.memory, tier: options.tier }))
   const mesh = new LocalMesh(device, config)
+  if (trace) mesh.trace()
   const pipes: Pipeline[] = []
   const close = async () => {
     for (const pipe of pipes) pipe.dispose()
@@ -69,6 +70,7 @@ export async function startLocalTeam(
       busy = drawn.catch(() => {})
       return drawn
     },
+    spans: async () => mesh.ranks.flatMap(({ ranks }) => ranks.timeline?.spans ?? []),
     sent: async () => mesh.ranks.map(({ ranks }) => new Map(ranks.fabric?.sent)),
     close: () => busy.then(close),
   }

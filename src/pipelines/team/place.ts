@@ -5,6 +5,7 @@ import { Fabric } from '../../parallel/fabric/fabric.ts'
 import { type Links, openTransport } from '../../parallel/fabric/links.ts'
 import type { Transport } from '../../parallel/fabric/transport.ts'
 import { Mesh } from '../../parallel/mesh/mesh.ts'
+import { Timeline } from '../../parallel/trace/timeline.ts'
 import type { Device } from '../../runtime/device.ts'
 
 /** A rank's place among others, as it is told when it starts. */
@@ -12,6 +13,8 @@ export interface Place {
   readonly rank: number
   readonly config: ParallelConfig
   readonly links: Links
+  /** Note what it does when. */
+  readonly trace?: boolean
 }
 
 /** A rank with its way to the others. */
@@ -21,11 +24,14 @@ export interface Placed {
 }
 
 /** Meets the other ranks. */
-export async function takePlace(device: Device, { rank, config, links }: Place): Promise<Placed> {
+export async function takePlace(device: Device, { rank, config, links, trace }: Place): Promise<Placed> {
   const transport = await openTransport(device, links, rank)
   const ranks: Ranks = { mesh: new Mesh(config.degrees, rank), fabric: new Fabric(transport), config, speeds: [] }
   const speeds = await speedsOf(device, ranks)
-  return { ranks: { ...ranks, speeds }, transport }
+  const timeline = trace ? new Timeline(rank) : undefined
+  transport.timeline = timeline
+  ranks.fabric!.timeline = timeline
+  return { ranks: { ...ranks, speeds, timeline }, transport }
 }
 
 async function speedsOf(device: Device, ranks: Ranks): Promise<readonly number[]> {

@@ -1,3 +1,4 @@
+import type { Span } from '../../parallel/trace/timeline.ts'
 import type { DitImage } from '../image/image.ts'
 import type { PipelineOutput } from '../options.ts'
 import type { PixArtOptions } from '../pixart.ts'
@@ -27,6 +28,8 @@ export interface Team {
   run(prompt: string | string[], options?: TeamOptions): Promise<PipelineOutput>
   /** Bytes that each rank sent so far, by tag. */
   sent(): Promise<ReadonlyMap<string, number>[]>
+  /** What the ranks did when, where `trace` asked for that. */
+  spans(): Promise<Span[]>
   /** Ends all ranks. */
   close(): Promise<void>
 }

@@ -14,6 +14,8 @@ import { joinedOutput, type Team, type TeamOptions } from './team.ts'
 export interface WorkerTeamOptions extends Omit<RankOptions, 'place' | 'process' | 'platform'> {
   /** Node: a process a rank, which one that dies leaves alone (default), or a thread a rank. Elsewhere a Worker a rank. */
   ranks?: 'processes' | 'threads'
+  /** Note what each rank does when, which slows it down a little. */
+  trace?: boolean
   /** Which adapter each rank opens, and in Node with which environment. */
   cards?: readonly { readonly platform?: PlatformOptions; readonly env?: Readonly<Record<string, string>> }[]
 }
@@ -37,7 +39,7 @@ const ENDING = 2000
 export async function startWorkerTeam(
   model: string,
   mesh: ParallelConfig,
-  { ranks = 'processes', cards = [], ...options }: WorkerTeamOptions = {},
+  { ranks = 'processes', cards = [], trace, ...options }: WorkerTeamOptions = {},
 ): Promise<WorkerTeam> {
   let config = mesh
   checkParallelConfig(config)
@@ -72,7 +74,7 @@ export async function startWorkerTeam(
       size,
       async (rank) => {
         const { platform, env } = cards[rank] ?? {}
-        const place = { rank, config, links: links.of(rank) }
+        const place = { rank, config, links: links.of(rank), trace }
         const process = processes ? { env } : undefined
         started[rank] = await startRank(model, { ...options, place, process, platform })
       },
@@ -118,7 +120,7 @@ export async function startWorkerTeam(
       }
       await links.end()
       links = await makeLinks(processes, size)
-      await Promise.all(all.map((one, rank) => one.meetAgain({ rank, config, links: links.of(rank) })))
+      await Promise.all(all.map((one, rank) => one.meetAgain({ rank, config, links: links.of(rank), trace })))
       throw error
     }
   }
@@ -129,7 +131,7 @@ export async function startWorkerTeam(
     config = other
     await links.end()
     links = await makeLinks(processes, size)
-    await onAllRanks(size, (rank) => all[rank].takePlace({ rank, config, links: links.of(rank) }), {
+    await onAllRanks(size, (rank) => all[rank].takePlace({ rank, config, links: links.of(rank), trace }), {
       failed: interrupt,
       patience: ENDING,
     })
@@ -147,6 +149,7 @@ export async function startWorkerTeam(
     deviceNames: all.map(({ deviceName }) => deviceName),
     run: (prompt, call = {}) => inTurn(() => draw(prompt, call)),
     divide: (other) => inTurn(() => divide(other)),
+    spans: async () => (await Promise.all(all.map((rank) => rank.spans()))).flat(),
     sent: () => Promise.all(all.map((rank) => rank.sent())),
     close: () => busy.then(() => close()),
   }

@@ -5,6 +5,8 @@ import type { Arrival, Inbox } from './wire.ts'
 export interface Ticket {
   /** Gives the memory for the message; settles when it is in there. */
   fill(target: Uint8Array): Promise<void>
+  /** When the message began to come in: performance.now(), once it is there. */
+  readonly began: number
 }
 
 /** Messages that nobody has asked for yet, and those who asked before there was one. */
@@ -69,6 +71,7 @@ export class Mailbox implements Inbox {
 class Message {
   readonly bytes: Uint8Array
   readonly complete: Promise<void>
+  readonly began = performance.now()
   finish: () => void = () => {}
 
   constructor(bytes: Uint8Array) {
@@ -84,6 +87,7 @@ class OpenTicket implements Ticket {
   readonly #mismatch: (got: number) => DitError
   readonly #message: Promise<Message>
   #target: Uint8Array | undefined
+  began = 0
   match: (message: Message) => void = () => {}
 
   constructor(bytes: number, mismatch: (got: number) => DitError) {
@@ -102,6 +106,7 @@ class OpenTicket implements Ticket {
     this.#target = target
     const message = await this.#message
     if (message.bytes.length !== this.#bytes) throw this.#mismatch(message.bytes.length)
+    this.began = message.began
     await message.complete
     if (message.bytes !== target) target.set(message.bytes)
   }

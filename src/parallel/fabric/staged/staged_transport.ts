@@ -1,4 +1,5 @@
 import type { Device } from '../../../runtime/device.ts'
+import { noted, type Timeline } from '../../trace/timeline.ts'
 import type { Part, Transport } from '../transport.ts'
 import { Mailbox } from './mailbox.ts'
 import { Staging } from './staging.ts'
@@ -17,6 +18,8 @@ export class StagedTransport implements Transport {
   readonly #mailbox: Mailbox
   /** The last message on its way to each rank. */
   readonly #leaving: Promise<void>[]
+  /** Told of every message. */
+  timeline: Timeline | undefined
 
   constructor(device: Device, wire: Wire, rank: number, size: number) {
     this.#device = device
@@ -43,7 +46,10 @@ export class StagedTransport implements Transport {
       const buffer = await staged
       await mapped
       const message = buffer ? new Uint8Array(buffer.getMappedRange(0, bytes)) : new Uint8Array()
-      await this.#wire.write(to, tag, message)
+      await noted(this.timeline, 'transfer', `${tag} to ${to}`, () => this.#wire.write(to, tag, message), {
+        peer: to,
+        bytes,
+      })
       if (!buffer) return
       buffer.unmap()
       this.#staging.read(buffer)
@@ -59,6 +65,7 @@ export class StagedTransport implements Transport {
     if (bytes === 0) return ticket.fill(new Uint8Array())
     const buffer = await this.#staging.toWrite(bytes)
     await ticket.fill(new Uint8Array(buffer.getMappedRange(0, bytes)))
+    const start = ticket.began
     buffer.unmap()
     await this.#device.checked(() => {
       const encoder = this.#device.gpu.createCommandEncoder()
@@ -71,6 +78,7 @@ export class StagedTransport implements Transport {
       }
       this.#device.gpu.queue.submit([encoder.finish()])
     })
+    this.timeline?.add('transfer', `${tag} from ${from}`, performance.timeOrigin + start, { peer: from, bytes })
     void this.#staging.written(buffer)
   }
 
