@@ -72,14 +72,13 @@ const rank = {
 
   /** When it came to each of some barriers and left it, in ms since 1970. */
   async barriers(delays: readonly number[]): Promise<{ came: number; left: number }[]> {
-    const now = () => performance.timeOrigin + performance.now()
     const all = Array.from({ length: fabric.size }, (_, index) => index)
     const times = []
     for (const delay of delays) {
       await new Promise((resolve) => setTimeout(resolve, delay))
-      const came = now()
+      const came = Date.now()
       await fabric.barrier(g, all)
-      times.push({ came, left: now() })
+      times.push({ came, left: Date.now() })
     }
     return times
   },

@@ -29,8 +29,7 @@ it('three ranks in processes get all that they send each other bit for bit, sign
     )
     for (const k of delays.keys()) {
       const came = Math.max(...times.map((rank) => rank[k].came))
-      // All clocks are the machine's, but set when each process started: to a ms or so.
-      for (const rank of times) expect(rank[k].left).toBeGreaterThan(came - 2)
+      for (const rank of times) expect(rank[k].left).toBeGreaterThanOrEqual(came)
     }
     const left = await Promise.all(ranks.map((rank) => answered(rank, rank.api.close())))
     expect(left).toEqual([[], [], []])
