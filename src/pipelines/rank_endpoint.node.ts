@@ -1,4 +1,4 @@
-import { parentPort, Worker } from 'node:worker_threads'
+import { parentPort, SHARE_ENV, Worker } from 'node:worker_threads'
 import type { Endpoint } from 'comlink'
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs'
 import { DitError } from '../runtime/errors.ts'
@@ -14,7 +14,8 @@ export function parentEndpoint(): Endpoint {
 
 /** Starts a worker thread; by default of the rank.js beside the built module. */
 export function startThread(url = new URL('./rank.ts', import.meta.url)): Thread {
-  const worker = new Worker(url)
+  // A card is pinned by the environment that libraries see: the process's, not a thread's copy.
+  const worker = new Worker(url, { env: SHARE_ENV })
   const failed = new Promise<never>((_, reject) => {
     worker.on('error', (cause: Error) => {
       reject(new DitError('device-lost', `the rank's worker failed: ${cause.message}`, undefined, { cause }))

@@ -36,6 +36,7 @@ export async function listDawnCards({
     linux ? askDawn({ ...env, ...LIST_DEVICES }, timeout) : undefined,
   ])
   const names = parseNames(all.stdout)
+  if (names.length === 0) return { cards: [], problems: all.ended.startsWith('exit code') ? [] : [noAnswer(all.ended)] }
   const listed = parseListing(layer?.stderr ?? '')
   const found = merge(names, listed, bus)
   const hardware = found.filter((one) => !one.software)
@@ -98,6 +99,8 @@ async function pinnedByAddress(
   if (!probe.adapter || !isNamedAs({ name }, probe.adapter.info) || parseChoice(probe.stderr) !== pci) return undefined
   return { name, pci, software, alike: 1, how: 'device-select', select: { backend: 'dawn', env: only } }
 }
+
+const noAnswer = (ended: string) => ({ what: `the list of cards: ${ended}`, mend: 'update the graphics driver' })
 
 /** Why equal cards cannot be told apart here, and what changes that. */
 function cannotTell(

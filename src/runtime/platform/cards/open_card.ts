@@ -16,7 +16,8 @@ export async function openCard(card: Card): Promise<GpuPlatform> {
   const platform =
     select.backend === 'navigator'
       ? openNavigator(currentRuntime(), select)
-      : await (await import('../dawn.node.ts')).openDawn(select)
+      : // One with no environment of its own waits too: while another thread has set one, it would be shown that card alone.
+        await (await import('../dawn.node.ts')).openDawn({ ...select, env: select.env ?? {} })
   try {
     const { info } = await requestAdapter(platform, { powerPreference: 'high-performance' })
     if (isNamedAs(card, info)) return platform
