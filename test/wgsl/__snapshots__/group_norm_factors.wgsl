@@ -2,7 +2,8 @@ struct Params { count: u32, parts: u32, channels: u32, groupChannels: u32, strid
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> moments: array<f32>;
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
-@group(0) @binding(3) var<storage, read_write> factors: array<f32>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read_write> factors: array<vec4f>;
 @compute @workgroup_size(16, 1) fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) workgroup: vec3u) {
 let i = (workgroup.y * 65535u + workgroup.x) * 16u + local.x;
 if (i >= p.count) { return; }
@@ -21,7 +22,6 @@ squares += moments[at + 2u] + apart * apart * (count * (more / all));
 count = all;
 at += p.stride;
 }
-let out = picture * 2u * p.channels + channel;
-factors[out] = mean;
-factors[out + p.channels] = weight[channel] * inverseSqrt(squares / count + p.eps);
+let factor = weight[channel] * inverseSqrt(squares / count + p.eps);
+factors[i] = vec4f(mean, factor, bias[channel], 0.0);
 }
