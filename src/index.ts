@@ -18,6 +18,9 @@ export type { Team, TeamOptions, TeamStep } from './pipelines/team/team.ts'
 export { Device, type DeviceOptions } from './runtime/device.ts'
 export { DitError, type DitErrorKind } from './runtime/errors.ts'
 export { type DeviceTraits, traitsOf } from './runtime/paper_device.ts'
+export { assignCards, type CardAssignment } from './runtime/platform/cards/assign_cards.ts'
+export type { Card, CardReport, CardSelection } from './runtime/platform/cards/card.ts'
+export { type CardOptions, listCards } from './runtime/platform/cards/list_cards.ts'
 export { type GpuPlatform, openPlatform, type PlatformOptions } from './runtime/platform/platform.ts'
 export {
   chromeTrace,

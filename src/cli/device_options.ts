@@ -8,8 +8,8 @@ export const DEVICE_OPTIONS: readonly OptionSpec[] = [
   {
     name: 'adapter',
     type: 'text',
-    value: 'NAME',
-    help: 'Part of the name of the GPU to use; webdit doctor tells the name. Default: the fastest.',
+    value: 'NAME|ADDRESS',
+    help: 'Part of the name of the GPU to use, or its PCI address, such as 0000:41:00.0; webdit doctor tells both. Default: the fastest.',
   },
   {
     name: 'backend',

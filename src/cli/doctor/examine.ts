@@ -2,6 +2,7 @@ import { totalmem } from 'node:os'
 import { isSoftware } from '../../runtime/adapter.ts'
 import { DitError } from '../../runtime/errors.ts'
 import { describeAdapters } from '../../runtime/platform/adapters.node.ts'
+import { listCards } from '../../runtime/platform/cards/list_cards.ts'
 import {
   type Backend,
   currentRuntime,
@@ -32,7 +33,14 @@ const FEATURES = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-mat
 export async function examine(io: CliIo, choice: DeviceChoice, backend: Backend): Promise<DoctorReport> {
   const vulkan = await describeAdapters(backend)
   const { kind, why } = vulkan.choice
-  const finding: BackendFinding = { backend, implementation: null, choice: { kind, why }, adapters: [], device: null }
+  const finding: BackendFinding = {
+    backend,
+    implementation: null,
+    choice: { kind, why },
+    adapters: [],
+    cards: [],
+    device: null,
+  }
   const report: DoctorReport = {
     webdit: VERSION,
     runtime: `${currentRuntime()} ${process.versions.deno ?? process.versions.node}`,
@@ -44,6 +52,9 @@ export async function examine(io: CliIo, choice: DeviceChoice, backend: Backend)
     missing: [...vulkan.missing],
   }
   if (kind === 'none') return report // `missing` tells what mends it
+  const { cards, problems } = await listCards({ backend })
+  finding.cards = cards
+  report.missing.push(...problems)
   const chosen = { ...choice, backend }
   try {
     await examineAdapters(finding, chosen)

@@ -2,6 +2,7 @@ import { megabytes } from '../../runtime/arena.ts'
 import { backendsOf, currentRuntime } from '../../runtime/platform/platform.ts'
 import type { CliIo, Command, ParsedArgs } from '../command.ts'
 import { DEVICE_OPTIONS, deviceChoice } from '../device_options.ts'
+import { cardRows, type Row } from './card_rows.ts'
 import { examine } from './examine.ts'
 import { examineAll } from './examine_all.ts'
 import type { AdapterFinding, BackendFinding, DoctorReport } from './report.ts'
@@ -26,8 +27,6 @@ async function doctor(args: ParsedArgs, io: CliIo): Promise<number> {
   return report.backends[0].device?.speed.correct ? 0 : 1
 }
 
-type Row = readonly [name: string, value: string]
-
 function lines(report: DoctorReport): string[] {
   const { memory } = report
   const rows: Row[] = [
@@ -44,11 +43,15 @@ function lines(report: DoctorReport): string[] {
   return [...table, '', ...(missing.length > 0 ? missing : ['nothing is missing'])]
 }
 
-function backendRows({ backend, implementation, choice, adapters, device }: BackendFinding, isDefault: boolean): Row[] {
+function backendRows(
+  { backend, implementation, choice, adapters, cards, device }: BackendFinding,
+  isDefault: boolean,
+): Row[] {
   const rows: Row[] = [
     ['', ''],
     ['backend', `${backend} (${implementation ?? 'not opened'})${isDefault ? ', the default' : ''}`],
     ...adapters.flatMap(adapterRows),
+    ...cardRows(cards),
     ['used', device ? `${device.name}, tier ${device.tier}` : 'none'],
     ['why', choice.why],
   ]

@@ -1,3 +1,4 @@
+import type { Card } from '../../runtime/platform/cards/card.ts'
 import type { Backend } from '../../runtime/platform/platform.ts'
 import type { SpeedProbe } from '../../runtime/profiling/speed_probe.ts'
 
@@ -24,6 +25,8 @@ export interface BackendFinding {
   choice: { kind: string; why: string }
   /** The first is the one that is used. */
   adapters: AdapterFinding[]
+  /** The devices that ranks can be pinned to. */
+  cards: readonly Card[]
   /** The first adapter, opened; null where none opens. */
   device: DeviceFinding | null
 }
