@@ -2,6 +2,7 @@ import type { ParallelConfig } from '../../parallel/config/parallel_config.ts'
 import { sizeOf } from '../../parallel/mesh/mesh.ts'
 import { currentRuntime, type PlatformOptions } from '../../runtime/platform/platform.ts'
 import { startLocalTeam } from './local_team.ts'
+import { rankCards } from './rank_cards.ts'
 import type { Team } from './team.ts'
 import { startWorkerTeam, type WorkerTeamOptions } from './worker_team.ts'
 
@@ -11,9 +12,9 @@ export type TeamKind = 'processes' | 'threads' | 'one device'
 export interface StartTeamOptions extends Omit<WorkerTeamOptions, 'ranks' | 'cards'> {
   /** Default: processes in Node, threads elsewhere. */
   kind?: TeamKind
-  /** The adapter that ranks open. */
+  /** The cards that ranks open: all of the machine, those of a name, or one. */
   platform?: PlatformOptions
-  /** Told what people should know: that ranks share a device. */
+  /** Told what people should know: which ranks share a device. */
   onNote?: (line: string) => void
 }
 
@@ -29,5 +30,6 @@ export async function startTeam(
     return startLocalTeam(model, config, options)
   }
   const ranks = kind ?? (currentRuntime() === 'node' ? 'processes' : 'threads')
-  return startWorkerTeam(model, config, { ...options, ranks, cards: Array(size).fill({ platform }) })
+  const cards = await rankCards(size, platform, onNote)
+  return startWorkerTeam(model, config, { ...options, ranks, cards })
 }

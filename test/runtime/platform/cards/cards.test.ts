@@ -31,7 +31,7 @@ describe('assignCards', () => {
 
   it('takes cards that cannot be told apart for one', () => {
     const alike: Card = { ...at('41'), pci: undefined, alike: 4, how: 'name' }
-    expect(assignCards(4, [alike]).note).toBe('4 ranks share 1 device: 4 x Alpha')
+    expect(assignCards(4, [alike]).note).toBe('4 ranks share 1 device: one of 4 x Alpha')
   })
 })
 
