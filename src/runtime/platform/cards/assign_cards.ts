@@ -20,7 +20,8 @@ export function assignCards(ranks: number, cards: readonly Card[]): CardAssignme
   const many = cards.length > 1
   const names = cards.map((card, i) => {
     const its = dealt.flatMap((one, rank) => (one === cards[i] ? [rank] : []))
-    return (card.alike > 1 ? 'one of ' : '') + cardName(card) + (many ? ` (${its.length > 1 ? 'ranks' : 'rank'} ${its.join(', ')})` : '')
+    const whose = many ? ` (${its.length > 1 ? 'ranks' : 'rank'} ${its.join(', ')})` : ''
+    return `${card.alike > 1 ? 'one of ' : ''}${cardName(card)}${whose}`
   })
   return { cards: dealt, note: `${ranks} ranks share ${cards.length} device${many ? 's' : ''}: ${names.join('; ')}` }
 }
