@@ -14,7 +14,7 @@ typedef Function (*Lookup)(void *instance, const char *name);
 typedef struct { char name[256]; uint32_t version; } Extension;
 typedef struct Chain { uint32_t type; struct Chain *next; } Chain;
 typedef struct { uint32_t type; void *next; uint32_t domain, bus, device, function; } PciBusInfo;
-enum { INCOMPLETE = 5, INITIALIZATION_FAILED = -3, PCI_BUS_INFO = 1000212000, VENDOR = 0x10de, DEVICE = 0xffff, DISCRETE = 2 };
+enum { INCOMPLETE = 5, INITIALIZATION_FAILED = -3, PCI_BUS_INFO = 1000212000, VENDOR = 0x10de, DEVICE = 0xffff, DISCRETE = 2, CPU = 4 };
 static const char EXTENSION[] = "VK_EXT_pci_bus_info";
 
 static Lookup lookup;
@@ -42,7 +42,7 @@ static Function real(const char *function) { return lookup(anInstance, function)
 static void disguise(uint32_t *properties) {
   properties[2] = VENDOR;
   properties[3] = DEVICE;
-  properties[4] = DISCRETE;
+  properties[4] = strcmp(name, "llvmpipe") ? DISCRETE : CPU;
   strcpy((char *)(properties + 5), name);
 }
 

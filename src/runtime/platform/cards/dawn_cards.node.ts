@@ -40,7 +40,9 @@ export async function listDawnCards({
   const listed = parseListing(layer?.stderr ?? '')
   const found = merge(names, listed, bus)
   const hardware = found.filter((one) => !one.software)
-  const used = software || hardware.length === 0 ? found : hardware
+  // Drivers that compute on the CPU share it: the one that Dawn prefers is enough.
+  const stopgap = found.filter(({ name }) => name === names[0]).slice(0, 1)
+  const used = software ? found : hardware.length > 0 ? hardware : stopgap
 
   const cards: Card[] = []
   const problems: CardReport['problems'][number][] = []

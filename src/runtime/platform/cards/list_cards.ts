@@ -6,7 +6,7 @@ import { listNavigatorCards } from './navigator_cards.ts'
 export interface CardOptions {
   /** By default the one that tells most cards apart, the runtime's own where they are equal. */
   backend?: Backend
-  /** Devices that compute on the CPU too, where there is a GPU; alone they are listed always. */
+  /** All devices that compute on the CPU too; by default one, where there is no GPU. */
   software?: boolean
 }
 

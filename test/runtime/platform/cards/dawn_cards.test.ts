@@ -31,6 +31,15 @@ describe.skipIf(!CAN_PRETEND)('the cards that Dawn opens', () => {
     expect(await list({ PATH: process.env.PATH! })).toEqual({ cards: [], problems: [] }) // no loader
   })
 
+  it('are one of those that the CPU computes where there is no GPU, or all where they are asked for', async () => {
+    const env = await machineWith([{ name: 'llvmpipe', bus: '11' }], folder, { swiftShader: true })
+    const { cards } = await list(env)
+    expect(cards).toMatchObject([{ software: true, how: 'name', alike: 1 }])
+    const all = (await list(env, { software: true })).cards
+    expect(all.map(({ name }) => name).sort()).toEqual(['SwiftShader Device (Subzero)', 'llvmpipe'])
+    expect(all.every(({ software }) => software)).toBe(true)
+  })
+
   it('are told apart by names, though one is a part of another', async () => {
     const cards = ['Beta Ti', 'Alpha', 'Beta'].map((name, i) => ({ name, bus: `${i + 1}1` }))
     const { cards: found, problems } = await list(await machineWith(cards, folder, { swiftShader: true }), {
