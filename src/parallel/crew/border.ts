@@ -41,7 +41,7 @@ export class Border {
     const { tensors, settled } = this.#expected.shift() ?? this.#askForActivations(g, specs)
     const next = following()
     if (next && !g.rehearsing) this.#expected.push(this.#askForActivations(g, next))
-    await noted(this.#ranks.timeline, 'wait', 'stage.activations', () => settled)
+    await noted(g.rehearsing ? undefined : this.#ranks.timeline, 'wait', 'stage.activations', () => settled)
     return tensors
   }
 

@@ -9,8 +9,11 @@ const WHOLE = '#8a8a8a'
 
 /** Who computed which patch when: a row a rank, time from left to right; hatched while a rank waits. */
 export function timelineSvg(spans: readonly Span[]): string {
-  const shown = spans.filter(({ kind }) => kind !== 'transfer')
-  const begin = Math.min(...shown.map(({ start }) => start))
+  // From the first piece on: what was waited for before is the start of the run.
+  const begin = Math.min(...spans.filter(({ kind }) => kind === 'compute').map(({ start }) => start))
+  const shown = spans
+    .filter((span) => span.kind !== 'transfer' && span.end > begin)
+    .map((span) => ({ ...span, start: Math.max(span.start, begin) }))
   const end = Math.max(...shown.map((span) => span.end))
   const ranks = [...new Set(shown.map(({ rank }) => rank))].sort((a, b) => a - b)
   const height = SIZE.top + ranks.length * (SIZE.row + SIZE.gap) + SIZE.bottom
