@@ -1,6 +1,6 @@
 import type { CliIo, OpenedDevice } from '../../src/cli/command.ts'
-import { parseArgs } from '../../src/runtime/command_line/parse_args.ts'
 import { verifyCommand } from '../../src/cli/verify/index.ts'
+import { parseArgs } from '../../src/runtime/command_line/parse_args.ts'
 import { testDevice } from '../support/device.ts'
 
 /** Runs `webdit verify …` in this process on the test device: its exit code and what it printed. */
