@@ -20,7 +20,7 @@ export function meshOf(args: ParsedArgs, _facts: ModelFacts, _settings: Settings
   if (!config) {
     throw new UsageError(
       `--devices ${args.text('devices')} alone says not how to divide the work`,
-      'Give degrees, such as --use_cfg_parallel or --ulysses_degree 2; webdit plan --devices N ranks them.',
+      'Give degrees that multiply to it, such as --use_cfg_parallel --ulysses_degree 2; docs/xdit.md lists them.',
     )
   }
   const plain = sizeOf(config.degrees) === 1 && config.numPipelinePatch === ON_ONE_DEVICE.numPipelinePatch

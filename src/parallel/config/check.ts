@@ -55,6 +55,13 @@ export function checkParallelConfig(config: ParallelConfig, devices?: number): v
       )
     }
   }
+  if (config.shardDit || config.shardT5Encoder) {
+    throw new DitError(
+      'unsupported',
+      `${config.shardDit ? 'shard_dit' : 'shard_t5_encoder'}: webdit gathers no weights block by block yet`,
+      'Use --tensor_parallel_degree or --pipefusion_parallel_degree, which divide the weights of the transformer; one rank of a picture has the text encoder.',
+    )
+  }
   if (config.distrifusion && (degrees.pipefusion > 1 || numPipelinePatch > 1)) {
     refuse(
       'DistriFusion and PipeFusion exclude each other',

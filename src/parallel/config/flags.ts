@@ -5,8 +5,8 @@ export const PARALLEL_FLAGS: readonly OptionSpec[] = [
   {
     name: 'devices',
     type: 'text',
-    value: 'N|auto',
-    help: 'Ranks that draw together. Default: as many as the degrees call for; with N alone, or auto, webdit chooses the degrees.',
+    value: 'N',
+    help: 'Ranks that draw together. Default: as many as the degrees call for, to which N must be equal.',
   },
   {
     name: 'workers',
@@ -74,9 +74,9 @@ export const PARALLEL_FLAGS: readonly OptionSpec[] = [
   {
     name: 'shard_dit',
     type: 'flag',
-    help: "Each rank keeps a share of the transformer's weights, and gets the others' block by block.",
+    help: 'Not yet: --tensor_parallel_degree divides the weights of the transformer.',
   },
-  { name: 'shard_t5_encoder', type: 'flag', help: "The same for the text encoder's." },
+  { name: 'shard_t5_encoder', type: 'flag', help: 'Not yet: one rank of a picture has the text encoder.' },
   {
     name: 'device_weights',
     type: 'text',
