@@ -1,7 +1,11 @@
 import { adapterName } from '../adapter.ts'
 import { DitError } from '../errors.ts'
 import { type Card, pciAddress } from './cards/card.ts'
+import { cardAt, listCards } from './cards/list_cards.ts'
 import { openNavigator } from './navigator.ts'
+import { type Backend, backendsOf, currentRuntime, type GpuRuntime } from './runtimes.ts'
+
+export { BACKENDS, type Backend, backendsOf, currentRuntime, type GpuRuntime } from './runtimes.ts'
 
 /** Where WebGPU comes from in this runtime: the one place where Node, Deno and browsers differ in opening a device. */
 export interface GpuPlatform {
@@ -24,18 +28,6 @@ export interface GpuPlatform {
   close(): void
 }
 
-export type GpuRuntime = 'node' | 'deno' | 'browser'
-
-/** Who implements WebGPU: the runtime itself, or npm `webgpu` (Dawn). */
-export const BACKENDS = ['navigator', 'dawn'] as const
-export type Backend = (typeof BACKENDS)[number]
-
-const BACKENDS_OF: Record<GpuRuntime, readonly Backend[]> = {
-  node: ['dawn'],
-  deno: BACKENDS,
-  browser: ['navigator'],
-}
-
 export interface PlatformOptions {
   /** A part of the adapter's name, or the PCI address of a card. */
   adapter?: string
@@ -44,16 +36,6 @@ export interface PlatformOptions {
   /** Default: the runtime's only one; in Deno, the one with the better adapter. */
   backend?: Backend
 }
-
-/** The runtime that this code runs in. Deno is asked first, for it answers to Node's names too. */
-export function currentRuntime(): GpuRuntime {
-  const scope = globalThis as { Deno?: unknown; process?: { versions?: { node?: string } } }
-  if (scope.Deno) return 'deno'
-  return scope.process?.versions?.node ? 'node' : 'browser'
-}
-
-/** The backends that the runtime can have. */
-export const backendsOf = (runtime: GpuRuntime): readonly Backend[] => BACKENDS_OF[runtime]
 
 /**
  * Opens WebGPU in this runtime. Chooses no adapter yet: see `requestAdapter`.
@@ -79,7 +61,6 @@ export async function openPlatform(options: PlatformOptions = {}): Promise<GpuPl
 async function addressed({ adapter, backend }: PlatformOptions): Promise<Card | undefined> {
   const pci = adapter && pciAddress(adapter)
   if (!pci) return undefined
-  const { cardAt, listCards } = await import('./cards/list_cards.ts')
   return cardAt(pci, await listCards({ backend, software: true }))
 }
 

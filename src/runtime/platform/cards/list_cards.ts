@@ -1,5 +1,5 @@
 import { DitError } from '../../errors.ts'
-import { type Backend, backendsOf, currentRuntime } from '../platform.ts'
+import { type Backend, backendsOf, currentRuntime } from '../runtimes.ts'
 import type { Card, CardReport } from './card.ts'
 import { listNavigatorCards } from './navigator_cards.ts'
 
