@@ -66,10 +66,8 @@ class SharedWire implements Wire {
   async write(to: number, tag: string, bytes: Uint8Array): Promise<void> {
     const ring = new Ring(this.#links.rings[this.#rank][to]!)
     const name = new TextEncoder().encode(tag)
-    const header = new Uint8Array(HEADER_BYTES + name.length)
-    new Uint32Array(header.buffer, 0, 2).set([name.length, bytes.length])
-    header.set(name, HEADER_BYTES)
-    await ring.write(header)
+    await ring.write(new Uint8Array(Uint32Array.of(name.length, bytes.length).buffer))
+    await ring.write(name)
     await ring.write(bytes)
   }
 
