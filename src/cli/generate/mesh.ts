@@ -1,10 +1,8 @@
 import { ON_ONE_DEVICE, type ParallelConfig } from '../../parallel/config/parallel_config.ts'
 import { readParallelArgs } from '../../parallel/config/read_config.ts'
 import { sizeOf } from '../../parallel/mesh/mesh.ts'
-import type { ModelFacts } from '../../pipelines/model_facts.ts'
 import type { TeamKind } from '../../pipelines/team/start_team.ts'
 import { type ParsedArgs, UsageError } from '../command.ts'
-import type { Settings } from './settings.ts'
 
 /** Whether ranks draw together, and how. */
 export interface Mesh {
@@ -15,7 +13,7 @@ export interface Mesh {
 }
 
 /** @throws UsageError where nothing says how ranks are to divide the work */
-export function meshOf(args: ParsedArgs, _facts: ModelFacts, _settings: Settings): Mesh {
+export function meshOf(args: ParsedArgs): Mesh {
   const { config, devices, workers } = readParallelArgs(args)
   if (!config) {
     throw new UsageError(

@@ -9,10 +9,6 @@ export interface ParallelArgs {
   /** Ranks that were asked for; undefined where the degrees tell, or webdit is to choose. */
   readonly devices: number | undefined
   readonly workers: 'processes' | 'threads' | 'one device' | undefined
-  /** What is set besides the degrees, for a mesh that webdit chooses. */
-  readonly rest: Omit<ParallelConfig, 'degrees' | 'numPipelinePatch' | 'vaeParallelSize'> & {
-    readonly parallelVae: boolean | number
-  }
 }
 
 /** Reads PARALLEL_FLAGS. @throws UsageError for values that are not of their kind */
@@ -28,35 +24,24 @@ export function readParallelArgs(args: ParsedArgs): ParallelArgs {
   }
   const devices = readDevices(args)
   const size = sizeOf(degrees)
-  const rest: ParallelArgs['rest'] = {
+  const chosen = size === 1 && devices !== undefined && devices !== 1
+  const config: ParallelConfig = {
+    degrees,
+    numPipelinePatch: args.number('num_pipeline_patch') ?? degrees.pipefusion,
     warmupSteps: args.number('warmup_steps') ?? 1,
     attnLayerNumForPp: readNumbers(args, 'attn_layer_num_for_pp', args.texts('attn_layer_num_for_pp')),
     distrifusion: args.has('use_distrifusion'),
+    // 0 is xDiT's default: no ranks of its own for it.
+    vaeParallelSize: args.number('vae_parallel_size') || (args.has('use_parallel_vae') ? size / degrees.data : 1),
     shardDit: args.has('shard_dit'),
     shardT5Encoder: args.has('shard_t5_encoder'),
     deviceWeights: readWeights(args),
-    parallelVae: args.number('vae_parallel_size') || args.has('use_parallel_vae'),
-  }
-  const chosen = size === 1 && devices !== undefined && devices !== 1
-  const { parallelVae, ...others } = rest
-  const config: ParallelConfig = {
-    ...others,
-    degrees,
-    numPipelinePatch: args.number('num_pipeline_patch') ?? degrees.pipefusion,
-    vaeParallelSize: vaeSize(parallelVae, degrees),
   }
   return {
     config: chosen ? undefined : config,
     devices: devices === 'auto' ? undefined : devices,
     workers: readWorkers(args),
-    rest,
   }
-}
-
-/** Ranks that decode a picture: as many as was said, or all that draw it. */
-export function vaeSize(parallelVae: boolean | number, degrees: Degrees): number {
-  if (typeof parallelVae === 'number') return parallelVae
-  return parallelVae ? sizeOf(degrees) / degrees.data : 1
 }
 
 function readDevices(args: ParsedArgs): number | 'auto' | undefined {

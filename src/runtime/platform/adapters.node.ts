@@ -1,9 +1,10 @@
-import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Backend } from './platform.ts'
 import { chooseVulkan, type VulkanChoice } from './software_vulkan.node.ts'
 import { findSwiftShaderArchive, SWIFTSHADER_PACKAGE } from './swiftshader.node.ts'
+import { list, readText } from './system_files.node.ts'
 
 /** What `webdit doctor` tells of this system's way to a GPU. Only Linux has a Vulkan loader and drivers to find. */
 export interface AdapterReport {
@@ -98,22 +99,6 @@ function lockedRenderNodes(): string[] {
         return true
       }
     })
-}
-
-function list(folder: string): string[] {
-  try {
-    return readdirSync(folder).sort()
-  } catch {
-    return []
-  }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'latin1')
-  } catch {
-    return ''
-  }
 }
 
 function isFile(file: string): boolean {

@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { list, readText } from '../system_files.node.ts'
 
 /** A GPU on the PCI bus, whether or not a driver for Vulkan serves it. */
 export interface BusCard {
@@ -36,20 +36,4 @@ export function cardsOnBus(root = '/'): BusCard[] {
     found.set(pci, { ...found.get(pci), pci, name })
   }
   return [...found.values()].sort((a, b) => (a.pci < b.pci ? -1 : 1))
-}
-
-function list(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return []
-  }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'latin1')
-  } catch {
-    return ''
-  }
 }
