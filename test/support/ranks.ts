@@ -14,9 +14,13 @@ export interface TestRank {
   readonly ranks: Ranks
 }
 
-/** Runs `body` on every rank of a mesh at the same time, on one device; an error of one ends all. */
-export async function onMesh<T>(config: ParallelConfig, body: (rank: TestRank) => Promise<T>): Promise<T[]> {
-  const mesh = new LocalMesh(await testDevice(), config)
+/** Runs `body` on every rank of a mesh at the same time, on one device (the test device); an error of one ends all. */
+export async function onMesh<T>(
+  config: ParallelConfig,
+  body: (rank: TestRank) => Promise<T>,
+  device?: Device,
+): Promise<T[]> {
+  const mesh = new LocalMesh(device ?? (await testDevice()), config)
   const all = mesh.ranks.map((rank) => ({ ...rank, g: new Recorder(rank.device) }))
   return together(all, body, (rank, error) => rank.ranks.fabric?.fail(error))
 }
