@@ -7,7 +7,7 @@ import {
 } from '../models/component.ts'
 import { loadTokenizer } from '../models/tokenizers/load_tokenizer.ts'
 import { oneRank, type Ranks } from '../parallel/crew/ranks.ts'
-import { weightShareOf } from '../parallel/crew/stages.ts'
+import { encoderShareOf, weightShareOf } from '../parallel/crew/stages.ts'
 import { Device, type DeviceOptions } from '../runtime/device.ts'
 import { DitError } from '../runtime/errors.ts'
 import { openPlatform } from '../runtime/platform/platform.ts'
@@ -135,7 +135,7 @@ async function loadPixArt(
   try {
     const tokenizer = given ?? (await loadTokenizer(source, 'tokenizer'))
     const schedulerConfig = await readJson(source, 'scheduler/scheduler_config.json')
-    const textEncoder = await load('text_encoder', encodesText(mesh) ? undefined : 'none')
+    const textEncoder = await load('text_encoder', encodesText(mesh) ? () => encoderShareOf(mesh) : 'none')
     const transformer = await load('transformer', ({ layers }) => weightShareOf(mesh, layers))
     const vae = await load('vae', decodes(mesh) ? undefined : 'none')
     const preview = (await source.exists(PREVIEW_FILE))

@@ -64,7 +64,8 @@ function encode(
     const entries: GPUBindGroupEntry[] = [{ binding: 0, resource: { buffer: uniforms.block, ...uniforms.slots[i] } }]
     const tensors = [...d.inputs, ...d.outputs]
     tensors.forEach((tensor, k) => {
-      entries.push({ binding: k + 1, resource: { buffer: places[i][k].buffer, size: tensor.bytes } })
+      const { buffer, offset } = places[i][k]
+      entries.push({ binding: k + 1, resource: { buffer, offset, size: tensor.bytes } })
     })
     if (timestamps || device.poison) {
       pass?.end()

@@ -14,8 +14,10 @@ export type Use = 'operand' | 'stream'
 /** Where a tensor's bytes are: `undefined` until the recorder places it, and again after it is freed. */
 export interface Placement {
   readonly buffer: GPUBuffer
-  /** Bytes of the whole buffer; the tensor uses the first of them. */
+  /** Bytes of the whole buffer. */
   readonly bytes: number
+  /** Where in it the tensor begins, in bytes: a multiple of 256. Default: at its start. */
+  readonly offset?: number
 }
 
 /**

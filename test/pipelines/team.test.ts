@@ -26,7 +26,10 @@ describe('a team on one device', () => {
   afterAll(() => alone?.dispose())
 
   it.each([
-    ['cfg 2 x ulysses 2, three of which decode', config({ cfg: 2, ulysses: 2 }, { vaeParallelSize: 3 })],
+    [
+      'cfg 2 x ulysses 2, weights shared, three of which decode',
+      config({ cfg: 2, ulysses: 2 }, { vaeParallelSize: 3, shardDit: true, shardT5Encoder: true }),
+    ],
     ['data 2 x ring 2', config({ data: 2, ring: 2 })],
     [
       'pipefusion 2 as warm-up, with a parallel autoencoder',
@@ -51,7 +54,8 @@ describe('a team on one device', () => {
   })
 
   it('tells what is wrong once, and draws again', async () => {
-    const team = await startLocalTeam(MODEL, config({ ulysses: 2 }), { device: await testDevice() })
+    const mesh = config({ ulysses: 2 }, { shardDit: true, shardT5Encoder: true })
+    const team = await startLocalTeam(MODEL, mesh, { device: await testDevice() })
     try {
       expect(await failure(team.run('a cat', { height: 100 }))).toMatchObject({ kind: 'bad-argument' })
       const steps: number[] = []

@@ -38,12 +38,14 @@ export function t5Parameters(c: T5Config): Parameters {
   const all = new Parameters()
   all.matrix('shared.weight', c.vocabulary, c.width).tensor('encoder.final_layer_norm.weight', c.width)
   const inner = c.heads * c.headDim
+  // All blocks use the first one's.
+  const first = all.at('encoder').at('block').at(0).at('layer').at(0).at('SelfAttention')
+  first.tensor('relative_attention_bias.weight', c.buckets, c.heads)
   for (let i = 0; i < c.layers; i++) {
     const [attention, feedForward] = [0, 1].map((k) => all.at('encoder').at('block').at(i).of(i).at('layer').at(k))
     const self = attention.tensor('layer_norm.weight', c.width).at('SelfAttention')
     for (const part of ['q', 'k', 'v']) self.linear(part, inner, c.width, false)
     self.linear('o', c.width, inner, false)
-    if (i === 0) self.tensor('relative_attention_bias.weight', c.buckets, c.heads)
     const dense = feedForward.tensor('layer_norm.weight', c.width).at('DenseReluDense')
     dense.linear('wi_0', c.hidden, c.width, false).linear('wi_1', c.hidden, c.width, false)
     dense.linear('wo', c.width, c.hidden, false)

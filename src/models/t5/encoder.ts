@@ -41,24 +41,27 @@ export async function t5Encoder(
   )
   let x = gather(g, w.tensor('shared.weight'), g.upload(Uint32Array.from(ids), [batch, tokens], 'ids'))
   for (let i = 0; i < c.layers; i++) {
-    const layer = w.at('encoder').at('block').at(i).at('layer')
-    x = await g.scope(() => {
-      const self = layer.at(0).at('SelfAttention')
-      const a = rmsNorm(g, x, { eps: c.eps, weight: layer.at(0).tensor('layer_norm.weight'), as: 'operand' })
-      const [q, k, v] = ['q', 'k', 'v'].map((part) => linear(g, a, self.affine(part), { as: 'operand' }))
-      const attended = attention(g, { q, k, v, heads: c.heads, scale: 1, bias, mask: padding })
-      const h = linear(g, attended, self.affine('o'), { residual: x })
-
-      const dense = layer.at(1).at('DenseReluDense')
-      const f = rmsNorm(g, h, { eps: c.eps, weight: layer.at(1).tensor('layer_norm.weight'), as: 'operand' })
-      const gated = linear(g, f, dense.affine('wi_0'), {
-        activation: 'gelu_tanh',
-        multiply: linear(g, f, dense.affine('wi_1')),
-      })
-      return linear(g, gated, dense.affine('wo'), { residual: h })
-    })
+    const weights = w.at('encoder').at('block').at(i)
+    x = await weights.using(g, (own) => g.scope(() => block(g, c, own, x, bias, padding)))
   }
   return rmsNorm(g, x, { eps: c.eps, weight: w.tensor('encoder.final_layer_norm.weight') })
+}
+
+function block(g: Recorder, c: T5Config, w: Weights, x: Tensor, bias: Tensor, padding: Tensor | undefined): Tensor {
+  const layer = w.at('layer')
+  const self = layer.at(0).at('SelfAttention')
+  const a = rmsNorm(g, x, { eps: c.eps, weight: layer.at(0).tensor('layer_norm.weight'), as: 'operand' })
+  const [q, k, v] = ['q', 'k', 'v'].map((part) => linear(g, a, self.affine(part), { as: 'operand' }))
+  const attended = attention(g, { q, k, v, heads: c.heads, scale: 1, bias, mask: padding })
+  const h = linear(g, attended, self.affine('o'), { residual: x })
+
+  const dense = layer.at(1).at('DenseReluDense')
+  const f = rmsNorm(g, h, { eps: c.eps, weight: layer.at(1).tensor('layer_norm.weight'), as: 'operand' })
+  const gated = linear(g, f, dense.affine('wi_0'), {
+    activation: 'gelu_tanh',
+    multiply: linear(g, f, dense.affine('wi_1')),
+  })
+  return linear(g, gated, dense.affine('wo'), { residual: h })
 }
 
 /** The bucket of each distance key - query from 1 - tokens up to tokens - 1 (bidirectional: half for each sign). */

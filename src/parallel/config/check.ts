@@ -55,11 +55,16 @@ export function checkParallelConfig(config: ParallelConfig, devices?: number): v
       )
     }
   }
-  if (config.shardDit || config.shardT5Encoder) {
-    throw new DitError(
-      'unsupported',
-      `${config.shardDit ? 'shard_dit' : 'shard_t5_encoder'}: webdit gathers no weights block by block yet`,
-      'Use --tensor_parallel_degree or --pipefusion_parallel_degree, which divide the weights of the transformer; one rank of a picture has the text encoder.',
+  if (config.shardDit && degrees.ulysses * degrees.ring * degrees.cfg === 1) {
+    refuse(
+      `shard_dit: with ${degreesSaid(degrees)} no two ranks of a picture have the same weights to share`,
+      'Use it with --ulysses_degree, --ring_degree or --use_cfg_parallel, or leave it out.',
+    )
+  }
+  if (config.shardT5Encoder && crew === 1) {
+    refuse(
+      `shard_t5_encoder: with ${degreesSaid(degrees)} one rank draws a picture, and has nobody to share weights with`,
+      'Use it with a degree other than data_parallel_degree, or leave it out.',
     )
   }
   if (config.distrifusion && (degrees.pipefusion > 1 || numPipelinePatch > 1)) {

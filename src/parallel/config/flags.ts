@@ -74,9 +74,13 @@ export const PARALLEL_FLAGS: readonly OptionSpec[] = [
   {
     name: 'shard_dit',
     type: 'flag',
-    help: 'Not yet: --tensor_parallel_degree divides the weights of the transformer.',
+    help: 'Ranks that run the same blocks keep a share each of their weights, and gather a block before it runs.',
   },
-  { name: 'shard_t5_encoder', type: 'flag', help: 'Not yet: one rank of a picture has the text encoder.' },
+  {
+    name: 'shard_t5_encoder',
+    type: 'flag',
+    help: 'The same for the text encoder, among all ranks of a picture. Default: one of them has it.',
+  },
   {
     name: 'device_weights',
     type: 'text',

@@ -33,6 +33,9 @@ export function speedsAlong({ mesh, speeds }: Ranks, ...axes: Axis[]): number[] 
 /** The ranks that draw one batch of pictures together; the first of them encodes the texts. */
 export const crewGroup = ({ mesh }: Ranks): Group => mesh.group('tensor', 'ulysses', 'ring', 'pipefusion', 'cfg')
 
+/** The ranks of a crew that run the same blocks with the same slices: each may keep a share of their weights. */
+export const sharingGroup = ({ mesh }: Ranks): Group => mesh.group('ulysses', 'ring', 'cfg')
+
 /** A rank that works alone. */
 export const oneRank = (config: ParallelConfig = ON_ONE_DEVICE): Ranks => ({
   mesh: new Mesh(config.degrees, 0),

@@ -2,7 +2,8 @@ import type { Execution } from '../../runtime/execution.ts'
 import { sharesOf } from '../../runtime/shares.ts'
 import type { WeightShare } from '../../runtime/weights/share.ts'
 import { Mesh } from '../mesh/mesh.ts'
-import { type Ranks, speedsAlong } from './ranks.ts'
+import { gatheringOf } from '../methods/gathering.ts'
+import { crewGroup, type Ranks, sharingGroup, speedsAlong } from './ranks.ts'
 
 /** The blocks of this rank's stage: as --attn_layer_num_for_pp says, or by the speed of the stages. */
 export function blocksOf(ranks: Ranks, blocks: number): Execution['blocks'] {
@@ -20,6 +21,12 @@ export function blocksOf(ranks: Ranks, blocks: number): Execution['blocks'] {
 export const weightShareOf = (ranks: Ranks, blocks: number): WeightShare => ({
   blocks: blocksOf(ranks, blocks),
   tensor: { index: ranks.mesh.at('tensor'), speeds: speedsAlong(ranks, 'tensor') },
+  gathering: ranks.config.shardDit ? gatheringOf(ranks, sharingGroup(ranks), 'weights') : undefined,
+})
+
+/** The weights of a text encoder that this rank loads: it runs all of it, from shares of its blocks. */
+export const encoderShareOf = (ranks: Ranks): WeightShare => ({
+  gathering: ranks.config.shardT5Encoder ? gatheringOf(ranks, crewGroup(ranks), 'text.weights') : undefined,
 })
 
 /** The rank that speaks for a crew: it has the final latents and hears of every step. */

@@ -1,20 +1,18 @@
-import { convert, convertName, type FileType } from '../../wgsl/convert.ts'
-import { flatGroups } from '../../wgsl/text.ts'
 import { throwIfAborted } from '../abort.ts'
 import type { Device } from '../device.ts'
-import { DitError } from '../errors.ts'
-import { flatWorkgroup, kernel } from '../kernels.ts'
-import { floatType, type Tensor } from '../tensor.ts'
-import { UniformPacker } from '../uniforms.ts'
+import type { Tensor } from '../tensor.ts'
+import { type BlockWeight, blockLayouts, valuesIn } from './block_layout.ts'
 import type { Checkpoint } from './checkpoint.ts'
+import { bytesOf, fill, type Values } from './fill.ts'
 import { matchNames } from './match_names.ts'
-import { deviceTensor, type Parameter, type Parameters } from './parameters.ts'
-import { needed, type Slice, slicedShape, sliceOf, type WeightShare } from './share.ts'
+import { deviceTensor, type Parameters } from './parameters.ts'
+import { ShardedBlocks } from './sharded_blocks.ts'
+import { needed, slicedShape, sliceOf, type WeightShare } from './share.ts'
+import { freeWeightBuffer, weightBuffer } from './weight_buffer.ts'
 import { Weights } from './weights.ts'
 
 /** Bytes read at once unless told otherwise. The host holds two such chunks at most, whatever the model's size. */
 const CHUNK = 16 * 2 ** 20
-const BYTES: Record<FileType, number> = { F32: 4, F16: 2, BF16: 2 }
 
 export interface LoadOptions {
   /** The part of the weights that one rank of several loads. Default: all. */
@@ -25,6 +23,11 @@ export interface LoadOptions {
   signal?: AbortSignal
   /** Bytes read at once, a multiple of 4. Default 16 MiB. */
   chunkBytes?: number
+}
+
+/** What is read of one stored tensor, and to where. */
+interface Reading extends Values {
+  into(chunk: Uint8Array): Promise<void>
 }
 
 /**
@@ -39,30 +42,35 @@ export async function loadWeights(
 ): Promise<Weights> {
   matchNames(new Map([...parameters.all].map(([name, p]) => [name, p.shape])), checkpoint, { ignore: options.ignore })
   const share = options.share ?? {}
+  const { gathering } = share
   const wanted = [...parameters.all].filter(([, parameter]) => needed(parameter, share))
-  const names = wanted.map(([name]) => name)
-  const read = (name: string, parameter: Parameter) => {
-    const { begin, end } = bytesOf(checkpoint.entry(name).tensor, sliceOf(parameter, share))
-    return end - begin
-  }
-  const total = wanted.reduce((sum, [name, parameter]) => sum + read(name, parameter), 0)
   const tensors = new Map<string, Tensor>()
-  const weights = new Weights(device, tensors)
-  const greatest = names.reduce((most, name) => Math.max(most, checkpoint.entry(name).tensor.bytes), 0)
-  const chunk = new Uint8Array(Math.min(greatest, options.chunkBytes ?? CHUNK))
-  let loaded = 0
+  const blocks = gathering && new ShardedBlocks(device, gathering)
+  const weights = new Weights(device, tensors, '', blocks)
   return device.during(async () => {
     try {
-      for (const [name, parameter] of wanted) {
-        const slice = sliceOf(parameter, share)
-        const tensor = await allocate(device, name, { ...parameter, shape: slicedShape(parameter.shape, slice) })
-        tensors.set(name, tensor)
-        await fill(device, checkpoint, tensor, parameter, slice, chunk)
-        throwIfAborted(options.signal)
-        loaded += read(name, parameter)
-        options.onProgress?.(loaded, total)
+      const readings: Reading[] = wanted
+        .filter(([, { at }]) => !blocks || typeof at !== 'number')
+        .map(([name, parameter]) => {
+          const slice = sliceOf(parameter, share)
+          const tensor = deviceTensor(name, { ...parameter, shape: slicedShape(parameter.shape, slice) }, device.target)
+          const values = { name, parameter, slice }
+          const into = async (chunk: Uint8Array) => {
+            tensor.placement = await weightBuffer(device, tensor.bytes, `weight ${name}`)
+            tensors.set(name, tensor)
+            await fill(device, checkpoint, tensor, values, chunk)
+          }
+          return { ...values, into }
+        })
+      if (blocks) {
+        const sharded = await blocks.allocate(blockLayouts(wanted, share, device.target))
+        for (const { layout, shares, own } of sharded) {
+          for (const weight of valuesIn(layout, shares[gathering.index])) {
+            readings.push({ ...weight, into: (chunk) => fillShare(device, checkpoint, weight, own!, chunk) })
+          }
+        }
       }
-      await device.finished()
+      await readAll(device, checkpoint, readings, options)
       return weights
     } catch (error) {
       weights.free()
@@ -71,103 +79,60 @@ export async function loadWeights(
   })
 }
 
-/** Reads the stored values chunk by chunk into `tensor`. */
-async function fill(
+async function readAll(
   device: Device,
   checkpoint: Checkpoint,
-  tensor: Tensor,
-  { shape, layout }: Parameter,
-  slice: Slice | undefined,
+  readings: readonly Reading[],
+  { chunkBytes, onProgress, signal }: LoadOptions,
+): Promise<void> {
+  const sizes = readings.map(({ name, slice, elements }) => {
+    const { first, end } = bytesOf(checkpoint.entry(name).tensor, slice, elements)
+    return end - first
+  })
+  const total = sizes.reduce((a, b) => a + b, 0)
+  const greatest = Math.max(4, ...readings.map(({ name }) => checkpoint.entry(name).tensor.bytes))
+  const chunk = new Uint8Array(Math.min(greatest, chunkBytes ?? CHUNK))
+  let loaded = 0
+  for (const [i, { into }] of readings.entries()) {
+    await into(chunk)
+    throwIfAborted(signal)
+    loaded += sizes[i]
+    onProgress?.(loaded, total)
+  }
+  await device.finished()
+}
+
+/** Reads the values of a block's weight that this rank keeps into its share of the block. */
+async function fillShare(
+  device: Device,
+  checkpoint: Checkpoint,
+  weight: BlockWeight,
+  own: Tensor,
   chunk: Uint8Array,
 ): Promise<void> {
-  const { path, tensor: stored } = checkpoint.entry(tensor.label)
-  const type = stored.dtype as FileType
-  const to = floatType(tensor)
-  const workgroup = flatWorkgroup(device.target)
-  const how = slice?.axis === 1 ? 'columns' : layout
-  const code = kernel(convertName(type, to, how, workgroup), () => convert(type, to, how, workgroup))
-  await device.pipelines.prepare([code])
-  const { begin, end } = bytesOf(stored, slice)
-  for (let at = 0; begin + at < end; at += chunk.length) {
-    const bytes = Math.min(chunk.length, end - begin - at)
-    // Not into mapped memory: a lost device takes that away, while the system may still be writing to it.
-    const read = chunk.subarray(0, bytes)
-    await checkpoint.source.readInto(path, begin + at, read)
-    const staging = await device.buffer({
-      size: Math.ceil(bytes / 4) * 4,
-      usage: GPUBufferUsage.STORAGE,
-      mappedAtCreation: true,
-      label: `weight ${tensor.label} on its way`,
-    })
-    try {
-      new Uint8Array(staging.getMappedRange()).set(read)
-      staging.unmap()
-      const words = Math.ceil(bytes / 4)
-      const window = layout === 'window' ? shape[2] * shape[3] : 1
-      const rest =
-        slice?.axis === 1 ? [shape[1], slice.range.first, slice.range.end - slice.range.first] : [shape[1] ?? 1, window]
-      const uniforms = [words, bytes / BYTES[type], at / BYTES[type], ...rest]
-      const packer = new UniformPacker(16)
-      packer.add(uniforms)
-      const block = await device.uniformBuffer(packer.bytes)
-      await device.checked(() => {
-        device.gpu.queue.writeBuffer(block, 0, packer.data)
-        dispatch(device, code, [block, staging, tensor.placement!.buffer], flatGroups(words, workgroup))
-      })
-    } finally {
-      staging.destroy()
-    }
-  }
-}
-
-/** The bytes of the file that a slice is in: rows are together, of columns all rows are read. */
-function bytesOf({ begin, bytes, shape }: { begin: number; bytes: number; shape: readonly number[] }, slice?: Slice) {
-  if (slice?.axis !== 0) return { begin, end: begin + bytes }
-  const row = bytes / shape[0]
-  return { begin: begin + slice.range.first * row, end: begin + slice.range.end * row }
-}
-
-/** The weight's place on the device, counted against --memory; its values are yet to come. */
-async function allocate(device: Device, name: string, parameter: Parameter): Promise<Tensor> {
-  const tensor = deviceTensor(name, parameter, device.target)
-  const limit = Math.min(device.gpu.limits.maxBufferSize, device.gpu.limits.maxStorageBufferBindingSize)
-  if (tensor.bytes > limit) {
-    throw new DitError(
-      'out-of-memory',
-      `weight ${tensor.label} needs a buffer of ${tensor.bytes} bytes, this device allows ${limit}`,
-      'use a smaller model, or another device',
-    )
-  }
-  device.reserveWeights(tensor.bytes, `weight ${tensor.label}`)
-  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
-  try {
-    const buffer = await device.buffer({ size: tensor.bytes, usage, label: `weight ${tensor.label}` })
-    tensor.placement = { buffer, bytes: tensor.bytes }
-    return tensor
-  } catch (error) {
-    device.releaseWeights(tensor.bytes)
-    throw error
-  }
-}
-
-function dispatch(
-  device: Device,
-  code: ReturnType<typeof kernel>,
-  buffers: GPUBuffer[],
-  groups: [number, number, number],
-): void {
-  const pipeline = device.pipelines.get(code)!
-  const encoder = device.gpu.createCommandEncoder()
-  const pass = encoder.beginComputePass()
-  pass.setPipeline(pipeline)
-  pass.setBindGroup(
-    0,
-    device.gpu.createBindGroup({
-      layout: pipeline.getBindGroupLayout(0),
-      entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
-    }),
+  const { name, parameter, slice, tensor, elements, offset } = weight
+  const { buffer, bytes } = own.placement!
+  const part = deviceTensor(
+    name,
+    { ...parameter, shape: [elements!.end - elements!.first], layout: 'rows' },
+    device.target,
   )
-  pass.dispatchWorkgroups(...groups)
-  pass.end()
-  device.gpu.queue.submit([encoder.finish()])
+  if (slice?.axis !== 1 && parameter.layout === 'rows') {
+    part.placement = { buffer, bytes, offset }
+    return fill(device, checkpoint, part, weight, chunk)
+  }
+  // Its values are not together in the file: the whole passes through.
+  const whole = deviceTensor(name, { ...parameter, shape: [...tensor.shape] }, device.target)
+  whole.placement = await weightBuffer(device, whole.bytes, `weight ${name}`)
+  try {
+    await fill(device, checkpoint, whole, { name, parameter, slice }, chunk)
+    const from = elements!.first * (tensor.dtype === 'f16' ? 2 : 4)
+    await device.checked(() => {
+      const encoder = device.gpu.createCommandEncoder()
+      encoder.copyBufferToBuffer(whole.placement!.buffer, from, buffer, offset, part.bytes)
+      device.gpu.queue.submit([encoder.finish()])
+    })
+  } finally {
+    freeWeightBuffer(device, whole.placement)
+  }
 }

@@ -1,5 +1,7 @@
 import type { Execution } from '../execution.ts'
+import type { Recorder } from '../recorder.ts'
 import { type Share, sharesOf } from '../shares.ts'
+import type { Tensor } from '../tensor.ts'
 import type { Parameter } from './parameters.ts'
 
 /** The part of a network's weights that one rank loads. */
@@ -8,6 +10,22 @@ export interface WeightShare {
   readonly blocks?: Execution['blocks']
   /** Which of the tensor-parallel ranks it is, of how fast ones. Default: the only one. */
   readonly tensor?: { readonly index: number; readonly speeds: readonly number[] }
+  /** It keeps a part of every block's bytes, as others do. Default: the whole blocks. */
+  readonly gathering?: Gathering
+}
+
+/** Ranks that keep a share each of every block's weights, as one of them sees them: src/parallel answers. */
+export interface Gathering {
+  readonly index: number
+  readonly size: number
+  /**
+   * Sends this rank's share to the others, and fills theirs into `whole`.
+   *
+   * @param shares bytes of `whole` that each rank keeps
+   */
+  gather(g: Recorder, own: Tensor | undefined, whole: Tensor, shares: readonly Share[]): Promise<void>
+  /** Waits for what was gathered. */
+  waiting<T>(gathered: Promise<T>): Promise<T>
 }
 
 /** What is loaded of one parameter: elements [first, end) of one of its dimensions, or the whole. */

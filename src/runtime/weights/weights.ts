@@ -3,22 +3,27 @@ import { DitError } from '../errors.ts'
 import type { Affine } from '../ops/linear.ts'
 import type { Recorder } from '../recorder.ts'
 import type { Tensor } from '../tensor.ts'
+import type { ShardedBlocks } from './sharded_blocks.ts'
+import { freeWeightBuffer } from './weight_buffer.ts'
 
 /** A network's weights on one device, by checkpoint key, seen from a place in the tree of keys. */
 export class Weights {
   readonly #device: Device
-  readonly #tensors: Map<string, Tensor>
+  readonly #tensors: ReadonlyMap<string, Tensor>
   readonly #prefix: string
+  readonly #blocks: ShardedBlocks | undefined
 
-  constructor(device: Device, tensors: Map<string, Tensor>, prefix = '') {
+  /** @param blocks those that this rank keeps a share of; their tensors are there while they run */
+  constructor(device: Device, tensors: ReadonlyMap<string, Tensor>, prefix = '', blocks?: ShardedBlocks) {
     this.#device = device
     this.#tensors = tensors
     this.#prefix = prefix
+    this.#blocks = blocks
   }
 
   /** The same weights, one level deeper: `at('transformer_blocks').at(3)`. */
   at(name: string | number): Weights {
-    return new Weights(this.#device, this.#tensors, `${this.#prefix}${name}.`)
+    return new Weights(this.#device, this.#tensors, `${this.#prefix}${name}.`, this.#blocks)
   }
 
   tensor(name: string): Tensor {
@@ -37,18 +42,19 @@ export class Weights {
     return { weight: this.tensor(`${name}.weight`), bias: this.tensor(`${name}.bias`) }
   }
 
-  /** Runs `body` on these weights; where ranks keep a share of them each, they are gathered for that long. */
-  using<T>(_g: Recorder, body: (weights: Weights) => Promise<T>): Promise<T> {
-    return body(this)
+  /** Runs `body` on these weights of a block; where ranks keep a share of them each, they are gathered for that long. */
+  using<T>(g: Recorder, body: (weights: Weights) => Promise<T>): Promise<T> {
+    if (!this.#blocks) return body(this)
+    return this.#blocks.using(g, this.#prefix, (tensors) => body(new Weights(this.#device, tensors, this.#prefix)))
   }
 
   /** Destroys the buffers. */
   free(): void {
     for (const tensor of this.#tensors.values()) {
       if (!tensor.placement) continue
-      this.#device.releaseWeights(tensor.placement.bytes)
-      tensor.placement.buffer.destroy()
+      freeWeightBuffer(this.#device, tensor.placement)
       tensor.placement = undefined
     }
+    this.#blocks?.free()
   }
 }

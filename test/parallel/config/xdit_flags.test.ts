@@ -82,8 +82,9 @@ describe('EngineArgs', () => {
     [['--ulysses_degree', '2', '--vae_parallel_size', '3'], /vae_parallel_size is 3, and 2 ranks/],
     [['--num_pipeline_patch', '0'], /num_pipeline_patch is 0/],
     [['--warmup_steps', '-1'], /warmup_steps is -1/],
-    [['--shard_dit'], /shard_dit/],
-    [['--shard_t5_encoder'], /shard_t5_encoder/],
+    [['--shard_dit'], /shard_dit: with all degrees 1 no two ranks/],
+    [['--shard_dit', '--pipefusion_parallel_degree', '2'], /pipefusion_parallel_degree 2 no two ranks/],
+    [['--shard_t5_encoder', '--data_parallel_degree', '2'], /shard_t5_encoder: .* one rank draws a picture/],
     [['--devices', 'many'], /--devices is "many"/],
   ])('refuses %j', (flags, message) => {
     expect(() => config(...flags)).toThrow(message)

@@ -1,0 +1,82 @@
+import type { KernelTarget } from '../kernel.ts'
+import type { Share } from '../shares.ts'
+import { BYTES_PER_ELEMENT, type Tensor } from '../tensor.ts'
+import type { Values } from './fill.ts'
+import { deviceTensor, type Parameter } from './parameters.ts'
+import { slicedShape, sliceOf, type WeightShare } from './share.ts'
+
+/** Where bindings may begin, on every device: WebGPU's greatest minStorageBufferOffsetAlignment. */
+const ALIGN = 256
+
+/** The weights of one block, one after the other in one buffer. */
+export interface BlockLayout {
+  /** What all its keys begin with. */
+  readonly prefix: string
+  readonly bytes: number
+  readonly weights: readonly BlockWeight[]
+}
+
+/** One weight of a block: its tensor, without a place yet, and where in the block that begins. */
+export interface BlockWeight extends Values {
+  readonly tensor: Tensor
+  readonly offset: number
+}
+
+/** The blocks among parameters, in the order in which they run. */
+export function blockLayouts(
+  wanted: readonly [string, Parameter][],
+  share: WeightShare,
+  target: KernelTarget,
+): BlockLayout[] {
+  const numbers = new Set(wanted.map(([, { at }]) => at).filter((at) => typeof at === 'number'))
+  return [...numbers]
+    .sort((a, b) => a - b)
+    .map((block) =>
+      layoutOf(
+        wanted.filter(([, { at }]) => at === block),
+        share,
+        target,
+      ),
+    )
+}
+
+function layoutOf(parameters: readonly [string, Parameter][], share: WeightShare, target: KernelTarget): BlockLayout {
+  let bytes = 0
+  const weights = parameters.map(([name, parameter]) => {
+    const slice = sliceOf(parameter, share)
+    const tensor = deviceTensor(name, { ...parameter, shape: slicedShape(parameter.shape, slice) }, target)
+    const offset = bytes
+    bytes += Math.ceil(tensor.bytes / ALIGN) * ALIGN
+    return { name, parameter, slice, tensor, offset }
+  })
+  return { prefix: commonPrefix(parameters.map(([name]) => name)), bytes, weights }
+}
+
+/** Up to the last dot that all names have in common. */
+function commonPrefix([first, ...others]: readonly string[]): string {
+  let length = first.length
+  for (const name of others) while (!name.startsWith(first.slice(0, length))) length--
+  return first.slice(0, first.lastIndexOf('.', length - 1) + 1)
+}
+
+/** The bytes of a block that each of so many ranks keeps: as many each, but for the last ones. */
+export function byteShares(bytes: number, ranks: number): Share[] {
+  const size = Math.ceil(bytes / ALIGN / ranks) * ALIGN
+  return Array.from({ length: ranks }, (_, k) => ({
+    first: Math.min(k * size, bytes),
+    end: Math.min((k + 1) * size, bytes),
+  }))
+}
+
+/** The values of a block's weights that lie in a range of its bytes, and how far behind its beginning each begins. */
+export function valuesIn({ weights }: BlockLayout, { first, end }: Share): BlockWeight[] {
+  return weights.flatMap((weight) => {
+    const { tensor, offset } = weight
+    const size = BYTES_PER_ELEMENT[tensor.dtype]
+    const from = Math.max(offset, first)
+    const to = Math.min(offset + tensor.bytes, end)
+    if (from >= to) return []
+    const elements = { first: (from - offset) / size, end: Math.min((to - offset) / size, tensor.size) }
+    return [{ ...weight, elements, offset: from - first }]
+  })
+}
