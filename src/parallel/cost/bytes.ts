@@ -8,6 +8,7 @@ import { ringBytes } from './ring.ts'
 import { tensorBytes } from './tensor.ts'
 import { textBytes } from './text.ts'
 import { ulyssesBytes } from './ulysses.ts'
+import { vaeBytes } from './vae.ts'
 import type { Bytes, Workload } from './workload.ts'
 
 export type { EncodedText, PictureText, Workload } from './workload.ts'
@@ -21,6 +22,7 @@ const FORMULAS: readonly ((part: Part, workload: Workload) => Bytes)[] = [
   tensorBytes,
   noiseBytes,
   pipefusionBytes,
+  vaeBytes,
 ]
 
 /**

@@ -15,9 +15,7 @@ export interface Pass {
 }
 
 /** What one rank has of a workload. */
-export interface Part {
-  readonly mesh: Mesh
-  readonly config: ParallelConfig
+export interface Part extends Ranks {
   /** Pictures of its crew, of all that are drawn. */
   readonly dealt: Share
   /** Its pictures, once for each of its branches. */
@@ -65,8 +63,7 @@ function partOf(ranks: Ranks, { blocks, heads, grid, pictures, guided, steps }: 
   const exchanging = config.distrifusion ? 1 : mesh.degree('ulysses')
   const own = dealt(ranks, pictures)
   return {
-    mesh,
-    config,
+    ...ranks,
     dealt: own,
     batch: lengthOf(own) * (guided && mesh.degree('cfg') === 1 ? 2 : 1),
     blocks: lengthOf(stage),

@@ -1,4 +1,5 @@
 import type { Grid } from '../crew/pieces.ts'
+import type { Decoder } from './vae.ts'
 
 /** A text as its encoder gives it. */
 export interface EncodedText {
@@ -36,6 +37,8 @@ export interface Workload {
   readonly latents: { readonly channels: number; readonly patch: number }
   /** Texts of all pictures and the width of their hidden states; none where ranks have them already. */
   readonly text?: { readonly width: number; readonly pictures: readonly PictureText[] }
+  /** Of the autoencoder; none where latents are asked for. */
+  readonly decoder?: Decoder
   /** Bytes of a value: 4 and 4 in tier f32, 4 and 2 in tier f16. */
   readonly elementBytes: { readonly stream: number; readonly operand: number }
 }

@@ -1,16 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { ONE_RANK } from '../../../src/parallel/mesh/mesh.ts'
-import { Device } from '../../../src/runtime/device.ts'
-import { paperPlatform } from '../../../src/runtime/paper_device.ts'
+import type { Device } from '../../../src/runtime/device.ts'
 import { degreesText, factorisations } from '../../mesh/factorisations.ts'
 import { config, SmallRequest } from './counted.ts'
-
-// Software devices lack float16. On paper nothing is computed, and what ranks send each other has its real sizes.
-const TRAITS = {
-  info: { vendor: '', architecture: '', device: 'paper', description: '', isFallbackAdapter: false },
-  features: ['shader-f16'],
-  limits: { maxBufferSize: 1 << 28, maxStorageBufferBindingSize: 1 << 28 },
-}
+import { float16OnPaper } from './on_paper.ts'
 
 // Five pictures, and heads of five values: some messages have odd numbers of values, which take two bytes more.
 const request = new SmallRequest(
@@ -33,10 +26,10 @@ function tagsOf({ tensor, ulysses, ring, pipefusion, cfg }: (typeof MESHES)[numb
 
 const MESHES = [...factorisations(8), { ...ONE_RANK, pipefusion: 2, cfg: 2, ulysses: 4 }]
 
-describe('bytes in tier f16', () => {
+describe('bytes in tier f16, on paper', () => {
   let device: Device
   beforeAll(async () => {
-    device = await Device.open(paperPlatform(TRAITS))
+    device = await float16OnPaper()
   })
 
   it('is that tier', () => expect(device.tier).toBe('f16'))

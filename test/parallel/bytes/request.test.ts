@@ -1,0 +1,92 @@
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { autoencoderKLConfig } from '../../../src/models/autoencoder_kl/config.ts'
+import { readJson } from '../../../src/models/component.ts'
+import { loadTokenizer, type TextTokenizer } from '../../../src/models/tokenizers/load_tokenizer.ts'
+import type { ParallelConfig } from '../../../src/parallel/config/parallel_config.ts'
+import { bytesSent, type Workload } from '../../../src/parallel/cost/bytes.ts'
+import { decoderRows } from '../../../src/pipelines/autoencoder_rows.ts'
+import { startLocalTeam } from '../../../src/pipelines/team/local_team.ts'
+import type { Device } from '../../../src/runtime/device.ts'
+import { openFolder } from '../../../src/runtime/weights/folder_source.node.ts'
+import type { Source } from '../../../src/runtime/weights/source.ts'
+import { testDevice } from '../../support/device.ts'
+import { config } from './counted.ts'
+import { float16OnPaper } from './on_paper.ts'
+
+const MODEL = fileURLToPath(new URL('../../../models/emoji-pixart/', import.meta.url))
+
+// Two texts, one of which is for two pictures, and the empty one to stay away from.
+const PROMPTS = ['red apple', 'a cat with sunglasses and a hat', 'red apple']
+const STEPS = 2
+// Five rows of three tokens: ten rows of six latents.
+const [HEIGHT, WIDTH] = [80, 48]
+
+let source: Source
+let tokenizer: TextTokenizer
+let workload: Omit<Workload, 'elementBytes'>
+
+beforeAll(async () => {
+  source = await openFolder(MODEL)
+  tokenizer = await loadTokenizer(source, 'tokenizer')
+  const encoded = (text: string) => {
+    const { attentionMask } = tokenizer.encode([text], { maxLength: 300, padding: 'max_length' })
+    return { text, tokens: attentionMask.reduce((a, b) => a + b, 0) }
+  }
+  workload = {
+    blocks: 8,
+    heads: 10,
+    headDim: 32,
+    sums: 3,
+    outputs: 2 * 2 * 16,
+    grid: { rows: 5, columns: 3 },
+    pictures: PROMPTS.length,
+    guided: true,
+    steps: STEPS,
+    latents: { channels: 8, patch: 2 },
+    text: { width: 256, pictures: PROMPTS.map((text) => ({ prompt: encoded(text), negative: encoded('') })) },
+    decoder: decoderRows(autoencoderKLConfig(await readJson(source, 'vae/config.json')), 6),
+  }
+})
+afterAll(() => source?.close())
+
+/** Expects that every rank sends, from the texts to the pixels, what the formulas say, and that all those tags occur. */
+async function check(mesh: ParallelConfig, device: Device, tags: readonly string[]): Promise<void> {
+  const team = await startLocalTeam(source, mesh, { device })
+  try {
+    await team.run(PROMPTS, { height: HEIGHT, width: WIDTH, numInferenceSteps: STEPS, seed: 1 })
+    const counted = (await team.sent()).map((sent) => Object.fromEntries(sent))
+    const elementBytes = { stream: 4, operand: device.tier === 'f32' ? 4 : 2 }
+    expect(bytesSent(mesh, { ...workload, elementBytes }).map((sent) => Object.fromEntries(sent))).toEqual(counted)
+    expect(new Set(counted.flatMap((sent) => Object.keys(sent)))).toEqual(new Set(tags))
+  } finally {
+    await team.close()
+  }
+}
+
+const VAE = ['vae.latents', 'vae.halo', 'vae.norm', 'vae.attention', 'vae.rows']
+
+describe('bytes of a whole request of the embedded model', () => {
+  it('cfg 2, in tier f32', async () =>
+    check(config({ cfg: 2 }, { vaeParallelSize: 2 }), await testDevice(), ['text', 'cfg.noise', ...VAE]))
+
+  it.each([
+    ['cfg 2 x data 2', config({ cfg: 2, data: 2 }, { vaeParallelSize: 2 }), ['text', 'cfg.noise', ...VAE]],
+    [
+      'pipefusion 2 x ring 2, three of which decode',
+      config({ pipefusion: 2, ring: 2 }, { vaeParallelSize: 3 }),
+      ['text', 'stage.activations', 'stage.latents', 'ring.kv', 'sp.noise', ...VAE],
+    ],
+    [
+      'tensor 2 of different speed',
+      config({ tensor: 2 }, { vaeParallelSize: 2, deviceWeights: [1, 3] }),
+      ['text', 'tensor.sum', 'tensor.sum.sum', ...VAE],
+    ],
+    ['ulysses 2, one of which decodes', config({ ulysses: 2 }), ['text', 'ulysses.qkv', 'ulysses.out', 'sp.noise']],
+    [
+      'ring 12, two of which have no rows to decode',
+      config({ ring: 12 }, { vaeParallelSize: 12 }),
+      ['text', 'ring.kv', 'sp.noise', ...VAE],
+    ],
+  ] as const)('%s, in tier f16 on paper', async (_, mesh, tags) => check(mesh, await float16OnPaper(), tags))
+})
