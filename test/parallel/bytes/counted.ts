@@ -16,7 +16,7 @@ export const config = (degrees: Partial<Degrees>, rest: Partial<ParallelConfig> 
   degrees: { ...ONE_RANK, ...degrees },
 })
 
-/** A request of random numbers to a small random PixArt: nine rows of five tokens unless told otherwise. */
+/** A request of random numbers to a small random PixArt: nine rows of three tokens unless told otherwise. */
 export class SmallRequest {
   readonly workload: Workload
   readonly #source: Source
@@ -24,8 +24,8 @@ export class SmallRequest {
   readonly #noise: Float32Array
 
   constructor(
-    { pictures = 1, steps = 3, rows = 9, columns = 5 },
-    { layers = 4, heads = 10, headDim = 8 }: RandomPixArt = {},
+    { pictures = 1, steps = 3, rows = 9, columns = 3 },
+    { layers = 4, heads = 10, headDim = 4 }: RandomPixArt = {},
     elementBytes = { stream: 4, operand: 4 },
   ) {
     this.#source = randomPixArt({ layers, heads, headDim })

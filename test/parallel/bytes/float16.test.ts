@@ -3,7 +3,7 @@ import { ONE_RANK } from '../../../src/parallel/mesh/mesh.ts'
 import type { Device } from '../../../src/runtime/device.ts'
 import { degreesText, factorisations } from '../../mesh/factorisations.ts'
 import { config, SmallRequest } from './counted.ts'
-import { float16OnPaper } from './on_paper.ts'
+import { onPaper } from './on_paper.ts'
 
 // Five pictures, and heads of five values: some messages have odd numbers of values, which take two bytes more.
 const request = new SmallRequest(
@@ -29,7 +29,7 @@ const MESHES = [...factorisations(8), { ...ONE_RANK, pipefusion: 2, cfg: 2, ulys
 describe('bytes in tier f16, on paper', () => {
   let device: Device
   beforeAll(async () => {
-    device = await float16OnPaper()
+    device = await onPaper('f16')
   })
 
   it('is that tier', () => expect(device.tier).toBe('f16'))

@@ -1,7 +1,7 @@
 import { describe, it } from 'vitest'
 import { config, SmallRequest } from './counted.ts'
 
-// Nine rows of five tokens and ten heads: nothing comes out even.
+// Nine rows of three tokens and ten heads: nothing comes out even.
 const request = new SmallRequest({ pictures: 1, steps: 3 })
 
 describe('one method alone: bytes that the fabric counts and those of the formulas', () => {

@@ -2,14 +2,14 @@ import { Device } from '../../../src/runtime/device.ts'
 import { paperPlatform } from '../../../src/runtime/paper_device.ts'
 
 /**
- * A device with float16, which software devices lack. On paper nothing is computed, and what ranks send each other has its
- * real sizes.
+ * A device of that tier; software devices have no float16. On paper nothing is computed, and what ranks send each other
+ * has its real sizes.
  */
-export const float16OnPaper = (): Promise<Device> =>
+export const onPaper = (tier: 'f32' | 'f16'): Promise<Device> =>
   Device.open(
     paperPlatform({
       info: { vendor: '', architecture: '', device: 'paper', description: '', isFallbackAdapter: false },
-      features: ['shader-f16'],
+      features: tier === 'f16' ? ['shader-f16'] : [],
       limits: { maxBufferSize: 1 << 28, maxStorageBufferBindingSize: 1 << 28 },
     }),
   )
