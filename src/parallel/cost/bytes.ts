@@ -11,6 +11,7 @@ import { ulyssesBytes } from './ulysses.ts'
 import { vaeBytes } from './vae.ts'
 import type { Bytes, Workload } from './workload.ts'
 
+export type { Decoder } from './vae.ts'
 export type { EncodedText, PictureText, Workload } from './workload.ts'
 
 /** Each gives all tags of one way to divide work, for one rank. */
@@ -29,7 +30,8 @@ const FORMULAS: readonly ((part: Part, workload: Workload) => Bytes)[] = [
  * What every rank of a mesh sends in one request, by the fabric's tag: in closed form, from numbers alone. Tags of which a
  * rank sends nothing are left out, as the fabric leaves them out.
  *
- * @param speeds relative ones of every rank. Default: the config's device weights, equal ones where it has none
+ * @param speeds relative ones of every rank. Default: the config's device weights, equal ones where it
+ *   has none or leaves them to be measured
  * @throws DitError 'bad-argument' where there is less to do than ranks to do it
  */
 export function bytesSent(

@@ -44,7 +44,7 @@ export function partsOf(config: ParallelConfig, workload: Workload, speeds: read
   )
 }
 
-/** Of numbers [first, end). */
+/** How many numbers [first, end) are. */
 export const lengthOf = ({ first, end }: Share): number => end - first
 
 function partOf(ranks: Ranks, { blocks, heads, grid, pictures, guided, steps }: Workload): Part {

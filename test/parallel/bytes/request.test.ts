@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { autoencoderKLConfig } from '../../../src/models/autoencoder_kl/config.ts'
+import { type AutoencoderKLConfig, autoencoderKLConfig } from '../../../src/models/autoencoder_kl/config.ts'
 import { readJson } from '../../../src/models/component.ts'
 import { loadTokenizer, type TextTokenizer } from '../../../src/models/tokenizers/load_tokenizer.ts'
 import type { ParallelConfig } from '../../../src/parallel/config/parallel_config.ts'
@@ -15,24 +15,30 @@ import { onPaper } from './on_paper.ts'
 
 const MODEL = fileURLToPath(new URL('../../../models/emoji-pixart/', import.meta.url))
 
-// Two texts, one of which is for two pictures, and the empty one to stay away from.
-const PROMPTS = ['red apple', 'a cat with sunglasses and a hat', 'red apple']
+// Two texts, one of which is for two pictures of one crew, and the empty one to stay away from.
+const PROMPTS = ['red apple', 'red apple', 'a cat with sunglasses and a hat']
 const STEPS = 2
 // Five rows of three tokens: ten rows of six latents.
 const [HEIGHT, WIDTH] = [80, 48]
 
 let source: Source
 let tokenizer: TextTokenizer
-let workload: Omit<Workload, 'elementBytes'>
+let vae: AutoencoderKLConfig
 
 beforeAll(async () => {
   source = await openFolder(MODEL)
   tokenizer = await loadTokenizer(source, 'tokenizer')
+  vae = autoencoderKLConfig(await readJson(source, 'vae/config.json'))
+})
+afterAll(() => source?.close())
+
+function workload(guided: boolean): Omit<Workload, 'elementBytes'> {
   const encoded = (text: string) => {
     const { attentionMask } = tokenizer.encode([text], { maxLength: 300, padding: 'max_length' })
     return { text, tokens: attentionMask.reduce((a, b) => a + b, 0) }
   }
-  workload = {
+  const texts = PROMPTS.map((text) => ({ prompt: encoded(text), negative: guided ? encoded('') : undefined }))
+  return {
     blocks: 8,
     heads: 10,
     headDim: 32,
@@ -40,23 +46,28 @@ beforeAll(async () => {
     outputs: 2 * 2 * 16,
     grid: { rows: 5, columns: 3 },
     pictures: PROMPTS.length,
-    guided: true,
+    guided,
     steps: STEPS,
     latents: { channels: 8, patch: 2 },
-    text: { width: 256, pictures: PROMPTS.map((text) => ({ prompt: encoded(text), negative: encoded('') })) },
-    decoder: decoderRows(autoencoderKLConfig(await readJson(source, 'vae/config.json')), 6),
+    text: { width: 256, pictures: texts },
+    decoder: decoderRows(vae, 6),
   }
-})
-afterAll(() => source?.close())
+}
 
 /** Expects that every rank sends, from the texts to the pixels, what the formulas say, and that all those tags occur. */
-async function check(mesh: ParallelConfig, device: Device, tags: readonly string[]): Promise<void> {
+async function check(
+  mesh: ParallelConfig,
+  device: Device,
+  tags: readonly string[],
+  guidanceScale = 4.5,
+): Promise<void> {
   const team = await startLocalTeam(source, mesh, { device })
   try {
-    await team.run(PROMPTS, { height: HEIGHT, width: WIDTH, numInferenceSteps: STEPS, seed: 1 })
+    await team.run(PROMPTS, { height: HEIGHT, width: WIDTH, numInferenceSteps: STEPS, guidanceScale, seed: 1 })
     const counted = (await team.sent()).map((sent) => Object.fromEntries(sent))
     const elementBytes = { stream: 4, operand: device.tier === 'f32' ? 4 : 2 }
-    expect(bytesSent(mesh, { ...workload, elementBytes }).map((sent) => Object.fromEntries(sent))).toEqual(counted)
+    const predicted = bytesSent(mesh, { ...workload(guidanceScale > 1), elementBytes })
+    expect(predicted.map((sent) => Object.fromEntries(sent))).toEqual(counted)
     expect(new Set(counted.flatMap((sent) => Object.keys(sent)))).toEqual(new Set(tags))
   } finally {
     await team.close()
@@ -80,11 +91,16 @@ describe('bytes of a whole request of the embedded model, on paper', () => {
     ],
     ['ulysses 2, one of which decodes', config({ ulysses: 2 }), ['text', 'ulysses.qkv', 'ulysses.out', 'sp.noise']],
     [
-      'ring 12, two of which have no rows to decode',
-      config({ ring: 12 }, { vaeParallelSize: 12 }),
+      'ring 12, the first and last of which have no rows to decode',
+      config({ ring: 12 }, { vaeParallelSize: 12, deviceWeights: [1, ...Array(10).fill(2), 1] }),
       ['text', 'ring.kv', 'sp.noise', ...VAE],
     ],
   ] as const)('%s', async (_, mesh, tags) => {
     for (const tier of ['f32', 'f16'] as const) await check(mesh, await onPaper(tier), tags)
+  })
+
+  it('without guidance', async () => {
+    const tags = ['text', 'stage.activations', 'stage.latents', 'ring.kv', 'sp.noise']
+    await check(config({ pipefusion: 2, ring: 2 }), await onPaper('f16'), tags, 1)
   })
 })
