@@ -1,6 +1,6 @@
 // npm run bench -- processes [--sizes 64,1024,8192,65536 (KiB)] [--megabytes 512 (of each size)]
-// How fast bytes get from one process to another: over the sockets alone, and from one device to the other. Both processes
-// open the best adapter, so on a machine with one card both use that one.
+// How fast bytes get from one process to another: over the sockets alone, and from one device to the other; each process
+// opens the next card of the machine. And how long the smallest message takes.
 import { parseArgs } from 'node:util'
 import { expose, wrap } from 'comlink'
 import { ProcessWire, processTransport } from '../../src/parallel/fabric/processes/process_wire.node.ts'
@@ -12,8 +12,9 @@ import {
 import { type Transport, whole } from '../../src/parallel/fabric/transport.ts'
 import { parentEndpoint } from '../../src/pipelines/rank_endpoint.node.ts'
 import { RANK_PROCESS, startRankProcess } from '../../src/pipelines/rank_process.node.ts'
+import { rankCards } from '../../src/pipelines/team/rank_cards.ts'
 import { Device } from '../../src/runtime/device.ts'
-import { openPlatform } from '../../src/runtime/platform/platform.ts'
+import { openPlatform, type PlatformOptions } from '../../src/runtime/platform/platform.ts'
 import { ensureVulkan } from '../../src/runtime/platform/software_vulkan.node.ts'
 import { Recorder } from '../../src/runtime/recorder.ts'
 
@@ -29,7 +30,7 @@ let arrived = 0
 let wake = () => {}
 
 const rank = {
-  async open(links: readonly [Rendezvous, Rendezvous], own: number): Promise<string> {
+  async open(links: readonly [Rendezvous, Rendezvous], own: number, platform?: PlatformOptions): Promise<string> {
     index = own
     wire = new ProcessWire(links[0], own)
     const target = new Uint8Array(2 ** 30)
@@ -43,7 +44,7 @@ const rank = {
       }),
     })
     await wire.meet()
-    device = await Device.open(await openPlatform(), { tier: 'f32' })
+    device = await Device.open(await openPlatform(platform), { tier: 'f32' })
     transport = await processTransport(device, links[1], own)
     return device.name
   },
@@ -75,6 +76,21 @@ const rank = {
     g.reset()
     return seconds
   },
+
+  /** Messages of four bytes there and back again. */
+  async echo(bytes: number, count: number): Promise<number> {
+    const g = new Recorder(device)
+    const parts = [whole(g.upload(new Float32Array(bytes / 4), [bytes / 4]))]
+    const seconds = await timed(async (other) => {
+      for (let i = 0; i < count; i++) {
+        if (index === SENDER) await transport.send(other, 'x', parts)
+        await transport.recv(other, 'x', parts)
+        if (index === READER) await transport.send(other, 'x', parts)
+      }
+    })
+    g.reset()
+    return seconds
+  },
 }
 
 async function message(): Promise<void> {
@@ -101,12 +117,13 @@ async function main(): Promise<void> {
     },
   })
   const links = [await createRendezvous(2), await createRendezvous(2)] as const
-  const ranks = [SENDER, READER].map(() => startRankProcess(new URL(import.meta.url)))
+  const cards = await rankCards(2, {}, console.log)
+  const ranks = cards.map(({ env }) => startRankProcess(new URL(import.meta.url), env))
   const apis = ranks.map(({ endpoint }) => wrap<typeof rank>(endpoint))
   const answered = <T>(answers: Promise<T>[]): Promise<T[]> =>
     Promise.race([Promise.all(answers), ...ranks.map(({ failed }) => failed)])
   try {
-    const [name] = await answered(apis.map((api, own) => api.open(links, own)))
+    const [name] = await answered(apis.map((api, own) => api.open(links, own, cards[own].platform)))
     console.log(`${name}\n${'message'.padStart(11)}  sockets alone  device to device`)
     for (const kib of values.sizes.split(',').map(Number)) {
       const bytes = kib * 1024
@@ -119,6 +136,10 @@ async function main(): Promise<void> {
       }
       console.log(`${`${kib} KiB`.padStart(11)}  ${speeds[0].padStart(13)}  ${speeds[1].padStart(16)}`)
     }
+    const rounds = 500
+    await answered(apis.map((api) => api.echo(4, 10)))
+    const [seconds] = await answered(apis.map((api) => api.echo(4, rounds)))
+    console.log(`smallest message, there and back again halved: ${((seconds / rounds / 2) * 1e6).toFixed(0)} µs`)
   } finally {
     for (const { terminate } of ranks) terminate()
     for (const one of links) await endRendezvous(one)

@@ -1,10 +1,10 @@
-// npm run bench -- mesh [--ranks 2,4,8] [--steps 8] [--layers 8] [--side 1024] [--out FILE]
+// npm run bench -- mesh [--ranks 2,4,8] [--steps 8] [--layers 8] [--side 1024] [--cards] [--out FILE]
 // Ranks in threads, with a device each on the same card or on several: transformer blocks as wide as FLUX.1's (24 heads of
 // 128) with random weights, patches of PipeFusion going through them. Tells of seconds a step, of bytes, and of the share
-// of a step in which a rank waits for bytes that are on their way.
+// of a step in which a rank waits for bytes that are on their way. --cards: each rank opens the next card of the machine.
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { isMainThread, parentPort, SHARE_ENV, Worker, workerData } from 'node:worker_threads'
 import { loadComponent } from '../../src/models/component.ts'
 import { ON_ONE_DEVICE, type ParallelConfig } from '../../src/parallel/config/parallel_config.ts'
 import { Crew } from '../../src/parallel/crew/crew.ts'
@@ -17,6 +17,7 @@ import type { Span } from '../../src/parallel/trace/timeline.ts'
 import { type DenoiseOptions, denoise } from '../../src/pipelines/denoise.ts'
 import { encodeCaptions, pixartNetwork } from '../../src/pipelines/pixart_network.ts'
 import { takePlace } from '../../src/pipelines/team/place.ts'
+import { type RankCard, rankCards } from '../../src/pipelines/team/rank_cards.ts'
 import { Device } from '../../src/runtime/device.ts'
 import { openPlatform } from '../../src/runtime/platform/platform.ts'
 import { ensureVulkan } from '../../src/runtime/platform/software_vulkan.node.ts'
@@ -32,6 +33,7 @@ interface Job {
   readonly side: number
   readonly steps: number
   readonly trace: boolean
+  readonly card: RankCard | undefined
 }
 
 interface Result {
@@ -45,8 +47,8 @@ interface Result {
 if (isMainThread) await main()
 else await rank(workerData as Job)
 
-async function rank({ rank, config, links, layers, side, steps, trace }: Job): Promise<void> {
-  const device = await Device.open(await openPlatform())
+async function rank({ rank, config, links, layers, side, steps, trace, card }: Job): Promise<void> {
+  const device = await Device.open(await openPlatform(card?.platform))
   const { ranks, transport } = await takePlace(device, { rank, config, links: { by: 'shared memory', links }, trace })
   const part = await loadComponent(device, 'PixArtTransformer2DModel', wideBlocks(layers), '', {
     share: (c) => weightShareOf(ranks, c.layers),
@@ -149,6 +151,7 @@ async function main(): Promise<void> {
       steps: { type: 'string', default: '8' },
       layers: { type: 'string', default: '8' },
       side: { type: 'string', default: '1024' },
+      cards: { type: 'boolean' },
       out: { type: 'string' },
     },
     args: process.argv.slice(2).filter((argument) => argument !== 'mesh'),
@@ -160,11 +163,14 @@ async function main(): Promise<void> {
     meshes.push([`pipefusion ${ranks}`, { ...ON_ONE_DEVICE, degrees: degrees('pipefusion'), numPipelinePatch: ranks }])
     meshes.push([`ulysses ${ranks}`, { ...ON_ONE_DEVICE, degrees: degrees('ulysses') }])
     meshes.push([`ring ${ranks}`, { ...ON_ONE_DEVICE, degrees: degrees('ring') }])
+    meshes.push([`ulysses ${ranks}, shard_dit`, { ...ON_ONE_DEVICE, degrees: degrees('ulysses'), shardDit: true }])
   }
+  const most = Math.max(...meshes.map(([, { degrees }]) => sizeOf(degrees)))
+  const cards = given.cards ? await rankCards(most, {}, console.log) : []
   const rows: Record<string, unknown>[] = []
   for (const [name, config] of meshes) {
-    const plain = await race({ config, steps, layers, side, trace: false })
-    const traced = await race({ config, steps, layers, side, trace: true })
+    const plain = await race({ config, steps, layers, side, trace: false }, cards)
+    const traced = await race({ config, steps, layers, side, trace: true }, cards)
     const spans = traced.flatMap((result) => result.spans)
     const step = Math.max(...plain.map(({ seconds }) => seconds)) / steps
     const tracedStep = Math.max(...traced.map(({ seconds }) => seconds)) / steps
@@ -184,12 +190,13 @@ async function main(): Promise<void> {
   process.exit(0)
 }
 
-async function race(job: Omit<Job, 'rank' | 'links'>): Promise<Result[]> {
+async function race(job: Omit<Job, 'rank' | 'links' | 'card'>, cards: readonly RankCard[]): Promise<Result[]> {
   const size = sizeOf(job.config.degrees)
   const links = createSharedLinks(size)
   return Promise.all(
     Array.from({ length: size }, (_, rank) => {
-      const worker = new Worker(new URL(import.meta.url), { workerData: { ...job, rank, links } satisfies Job })
+      const data: Job = { ...job, rank, links, card: cards[rank] }
+      const worker = new Worker(new URL(import.meta.url), { workerData: data, env: SHARE_ENV })
       return new Promise<Result>((resolve, reject) => {
         let result: Result | undefined
         worker.once('message', (sent: Result) => {

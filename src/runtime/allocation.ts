@@ -36,7 +36,7 @@ const popped = (gpu: GPUDevice): Promise<boolean> =>
     () => false,
   )
 
-function outOfMemory(bytes: number, label: string | undefined, cause?: unknown): DitError {
+export function outOfMemory(bytes: number, label: string | undefined, cause?: unknown): DitError {
   return new DitError(
     'out-of-memory',
     `the device has no room for ${megabytes(bytes)}${label ? ` of ${label}` : ''}`,

@@ -43,9 +43,13 @@ class PortWire implements Wire {
         this.#begun[from] = true
         if ('failure' in data) this.#first.reject(failureOf(data.failure))
         if (!('bytes' in data)) return
-        const { target, done } = inbox.begin(from, data.tag, data.bytes.byteLength)
-        target.set(new Uint8Array(data.bytes))
-        done()
+        try {
+          const { target, done } = inbox.begin(from, data.tag, data.bytes.byteLength)
+          target.set(new Uint8Array(data.bytes))
+          done()
+        } catch (error) {
+          this.fail(error)
+        }
       }
     }
   }

@@ -14,8 +14,9 @@ export const sharedTransport = (device: Device, links: SharedLinks, rank: number
 /** What the first word of `failure` says. */
 const [NONE, BEING_WRITTEN, FAILED] = [0, 1, 2]
 
-/** Before each message: bytes of the tag's name, and of the message. */
-const HEADER_BYTES = 8
+/** Before each message: bytes of the tag's name and of the message, and the name as far as it fits. */
+const HEADER_BYTES = 64
+const NAME_BYTES = HEADER_BYTES - 8
 
 class SharedWire implements Wire {
   readonly #links: SharedLinks
@@ -51,13 +52,16 @@ class SharedWire implements Wire {
 
   async #pump(from: number, inbox: Inbox): Promise<void> {
     const ring = new Ring(this.#links.rings[from][this.#rank]!)
-    const header = new Uint32Array(HEADER_BYTES / 4)
+    const header = new Uint8Array(HEADER_BYTES)
+    const [letters, size] = [new Uint32Array(header.buffer, 0, 1), new Uint32Array(header.buffer, 4, 1)]
     while (!this.#closed) {
-      await ring.read(new Uint8Array(header.buffer))
-      const [letters, bytes] = header
-      const name = new Uint8Array(letters)
-      await ring.read(name)
-      const { target, done } = inbox.begin(from, new TextDecoder().decode(name), bytes)
+      await ring.read(header)
+      const name = new Uint8Array(letters[0])
+      const rest = Math.max(0, name.length - NAME_BYTES)
+      name.set(header.subarray(8, 8 + name.length - rest))
+      if (rest > 0) await ring.read(name.subarray(NAME_BYTES))
+      const tag = new TextDecoder().decode(name)
+      const { target, done } = inbox.begin(from, tag, size[0])
       await ring.read(target)
       done()
     }
@@ -66,8 +70,11 @@ class SharedWire implements Wire {
   async write(to: number, tag: string, bytes: Uint8Array): Promise<void> {
     const ring = new Ring(this.#links.rings[this.#rank][to]!)
     const name = new TextEncoder().encode(tag)
-    await ring.write(new Uint8Array(Uint32Array.of(name.length, bytes.length).buffer))
-    await ring.write(name)
+    const header = new Uint8Array(HEADER_BYTES)
+    new Uint32Array(header.buffer).set([name.length, bytes.length])
+    header.set(name.subarray(0, NAME_BYTES), 8)
+    await ring.write(header)
+    if (name.length > NAME_BYTES) await ring.write(name.subarray(NAME_BYTES))
     await ring.write(bytes)
   }
 

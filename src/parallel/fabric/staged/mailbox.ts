@@ -1,49 +1,89 @@
 import { DitError } from '../../../runtime/errors.ts'
+import type { Staging } from './staging.ts'
 import type { Arrival, Inbox } from './wire.ts'
 
-/** Somebody who waits for a message; tickets of one sender and tag are served in order. */
-export interface Ticket {
-  /** Gives the memory for the message; settles when it is in there. */
-  fill(target: Uint8Array): Promise<void>
-  /** When the message began to come in: performance.now(), once it is there. */
+/** A message in memory that its device can read. */
+export interface Message {
+  readonly bytes: number
+  /** Mapped until somebody takes it; none for a signal. */
+  readonly buffer: GPUBuffer | undefined
+  /** When it began to come in: performance.now(), in ms. */
   readonly began: number
+}
+
+/** Somebody who waits for a message of so many bytes. */
+interface Ticket {
+  readonly bytes: number
+  readonly take: (message: Message) => void
+  readonly refuse: (error: unknown) => void
 }
 
 /** Messages that nobody has asked for yet, and those who asked before there was one. */
 interface Box {
   readonly messages: Message[]
-  readonly tickets: OpenTicket[]
+  readonly tickets: Ticket[]
 }
 
-/** Matches messages with those who wait for them, so that no tag ever holds up another. */
+/**
+ * Matches messages with those who wait for them, so that no tag ever holds up another. A message goes to mapped memory at
+ * once, whoever will want it, and is copied no more than that.
+ */
 export class Mailbox implements Inbox {
   readonly #rank: number
+  readonly #staging: Staging
   readonly #boxes = new Map<string, Box>()
   readonly #fail: (error: unknown) => void
 
-  constructor(rank: number, fail: (error: unknown) => void) {
+  constructor(rank: number, staging: Staging, fail: (error: unknown) => void) {
     this.#rank = rank
+    this.#staging = staging
     this.#fail = fail
   }
 
-  /** Takes a place in the queue for a message of so many bytes. */
-  ask(from: number, tag: string, bytes: number): Ticket {
-    const box = this.#box(from, tag)
-    const ticket = new OpenTicket(bytes, (got) => this.#mismatch(from, tag, bytes, got))
-    const message = box.messages.shift()
-    if (message) ticket.match(message)
-    else box.tickets.push(ticket)
-    return ticket
+  /** The next message of that sender and tag; those who ask are served in order. */
+  ask(from: number, tag: string, bytes: number): Promise<Message> {
+    return new Promise((take, refuse) => {
+      const box = this.#box(from, tag)
+      box.tickets.push({ bytes, take, refuse })
+      this.#serve(from, tag, box)
+    })
   }
 
   begin(from: number, tag: string, bytes: number): Arrival {
-    const box = this.#box(from, tag)
-    const ticket = box.tickets.shift()
-    // Straight to where it is wanted, if that is known by now.
-    const message = new Message(ticket?.memoryFor(bytes) ?? new Uint8Array(bytes))
-    if (ticket) ticket.match(message)
-    else box.messages.push(message)
-    return { target: message.bytes, done: () => message.finish() }
+    const buffer = bytes > 0 ? this.#staging.toWrite(bytes) : undefined
+    const message = { bytes, buffer, began: performance.now() }
+    const target = buffer ? new Uint8Array(buffer.getMappedRange(0, bytes)) : new Uint8Array()
+    const done = () => {
+      // One sender's messages are over in the order in which they began.
+      const box = this.#box(from, tag)
+      box.messages.push(message)
+      this.#serve(from, tag, box)
+    }
+    return { target, done }
+  }
+
+  /** Takes no more messages. */
+  close(): void {
+    for (const { messages } of this.#boxes.values()) for (const { buffer } of messages) buffer?.destroy()
+    this.#boxes.clear()
+  }
+
+  #serve(from: number, tag: string, { messages, tickets }: Box): void {
+    if (messages.length === 0 || tickets.length === 0) return
+    const message = messages.shift()!
+    const { bytes, take, refuse } = tickets.shift()!
+    if (message.bytes === bytes) {
+      take(message)
+      return
+    }
+    message.buffer?.destroy()
+    const error = new DitError(
+      'validation',
+      `rank ${this.#rank} expects ${bytes} bytes of '${tag}' from rank ${from}, and ${message.bytes} came`,
+      'this is a fault of webdit: please report it',
+    )
+    this.#fail(error)
+    refuse(error)
   }
 
   #box(from: number, tag: string): Box {
@@ -54,60 +94,5 @@ export class Mailbox implements Inbox {
       this.#boxes.set(name, box)
     }
     return box
-  }
-
-  #mismatch(from: number, tag: string, expected: number, got: number): DitError {
-    const error = new DitError(
-      'validation',
-      `rank ${this.#rank} expects ${expected} bytes of '${tag}' from rank ${from}, and ${got} came`,
-      'this is a fault of webdit: please report it',
-    )
-    this.#fail(error)
-    return error
-  }
-}
-
-/** A message as it comes in. */
-class Message {
-  readonly bytes: Uint8Array
-  readonly complete: Promise<void>
-  readonly began = performance.now()
-  finish: () => void = () => {}
-
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes
-    this.complete = new Promise((resolve) => {
-      this.finish = resolve
-    })
-  }
-}
-
-class OpenTicket implements Ticket {
-  readonly #bytes: number
-  readonly #mismatch: (got: number) => DitError
-  readonly #message: Promise<Message>
-  #target: Uint8Array | undefined
-  began = 0
-  match: (message: Message) => void = () => {}
-
-  constructor(bytes: number, mismatch: (got: number) => DitError) {
-    this.#bytes = bytes
-    this.#mismatch = mismatch
-    this.#message = new Promise((resolve) => {
-      this.match = resolve
-    })
-  }
-
-  memoryFor(bytes: number): Uint8Array | undefined {
-    return bytes === this.#bytes ? this.#target : undefined
-  }
-
-  async fill(target: Uint8Array): Promise<void> {
-    this.#target = target
-    const message = await this.#message
-    if (message.bytes.length !== this.#bytes) throw this.#mismatch(message.bytes.length)
-    this.began = message.began
-    await message.complete
-    if (message.bytes !== target) target.set(message.bytes)
   }
 }

@@ -26,8 +26,9 @@ export class StagedTransport implements Transport {
     this.#wire = wire
     this.rank = rank
     this.size = size
-    this.#staging = new Staging(device)
-    this.#mailbox = new Mailbox(rank, (error) => wire.fail(error))
+    const fail = (error: unknown) => wire.fail(error)
+    this.#staging = new Staging(device, fail)
+    this.#mailbox = new Mailbox(rank, this.#staging, fail)
     this.#leaving = Array(size).fill(Promise.resolve())
     wire.open(this.#mailbox)
   }
@@ -61,11 +62,8 @@ export class StagedTransport implements Transport {
 
   async recv(from: number, tag: string, parts: readonly Part[]): Promise<void> {
     const bytes = total(parts)
-    const ticket = this.#mailbox.ask(from, tag, bytes)
-    if (bytes === 0) return ticket.fill(new Uint8Array())
-    const buffer = await this.#staging.toWrite(bytes)
-    await ticket.fill(new Uint8Array(buffer.getMappedRange(0, bytes)))
-    const start = ticket.began
+    const { buffer, began } = await this.#mailbox.ask(from, tag, bytes)
+    if (!buffer) return
     buffer.unmap()
     await this.#device.checked(() => {
       const encoder = this.#device.gpu.createCommandEncoder()
@@ -78,7 +76,7 @@ export class StagedTransport implements Transport {
       }
       this.#device.gpu.queue.submit([encoder.finish()])
     })
-    this.timeline?.add('transfer', `${tag} from ${from}`, performance.timeOrigin + start, { peer: from, bytes })
+    this.timeline?.add('transfer', `${tag} from ${from}`, performance.timeOrigin + began, { peer: from, bytes })
     void this.#staging.written(buffer)
   }
 
@@ -94,6 +92,7 @@ export class StagedTransport implements Transport {
     // After a failure nobody takes what is on its way.
     await Promise.race([Promise.all(this.#leaving), this.failed.catch(() => {})])
     await this.#wire.close()
+    this.#mailbox.close()
     this.#staging.close()
   }
 

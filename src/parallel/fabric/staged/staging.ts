@@ -1,7 +1,10 @@
+import { createBuffer, outOfMemory } from '../../../runtime/allocation.ts'
 import type { Device } from '../../../runtime/device.ts'
+import type { DitError } from '../../../runtime/errors.ts'
 
-/** Buffers of one size that wait for their next use, at most; more are destroyed. */
+/** Buffers of one size that wait for their next use: so many at most, or more where they are small together. */
 const KEPT = 4
+const KEPT_BYTES = 64 * 2 ** 20
 
 /** The smallest buffer, in bytes. */
 const LEAST = 16 * 1024
@@ -16,12 +19,15 @@ function sizeClass(bytes: number): number {
 /** Buffers that the host can map, to read what the device wrote or to write what it will read, kept for their next use. */
 export class Staging {
   readonly #device: Device
+  /** Told where the device turns out not to have had room for a buffer. */
+  readonly #lacking: (error: DitError) => void
   readonly #reading = new Map<number, GPUBuffer[]>()
   readonly #writing = new Map<number, GPUBuffer[]>()
   #closed = false
 
-  constructor(device: Device) {
+  constructor(device: Device, lacking: (error: DitError) => void) {
     this.#device = device
+    this.#lacking = lacking
   }
 
   /** A buffer to copy to and then to map for reading. */
@@ -37,13 +43,22 @@ export class Staging {
     this.#keep(this.#reading, buffer)
   }
 
-  /** A buffer that is mapped for writing. */
-  async toWrite(bytes: number): Promise<GPUBuffer> {
+  /**
+   * A buffer that is mapped for writing.
+   *
+   * @throws DitError 'out-of-memory'
+   */
+  toWrite(bytes: number): GPUBuffer {
     const size = sizeClass(bytes)
     const found = this.#writing.get(size)?.pop()
     if (found) return found
     const usage = GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC
-    return this.#device.buffer({ size, usage, mappedAtCreation: true, label: 'received' })
+    const descriptor = { size, usage, mappedAtCreation: true, label: 'received' }
+    const { buffer, failed } = createBuffer(this.#device.gpu, descriptor)
+    void failed.then((lacking) => {
+      if (lacking) this.#lacking(outOfMemory(size, 'messages from other ranks'))
+    })
+    return buffer
   }
 
   /** Takes back one whose copy was submitted: it is mapped again when the device has done that. */
@@ -67,7 +82,7 @@ export class Staging {
   #keep(pool: Map<number, GPUBuffer[]>, buffer: GPUBuffer): void {
     const buffers = pool.get(buffer.size) ?? []
     pool.set(buffer.size, buffers)
-    if (this.#closed || buffers.length >= KEPT) buffer.destroy()
+    if (this.#closed || buffers.length >= Math.max(KEPT, KEPT_BYTES / buffer.size)) buffer.destroy()
     else buffers.push(buffer)
   }
 }
