@@ -66,11 +66,21 @@ const rank = {
     const data = new Float32Array(bytes / 4).fill(1)
     const tensors = [0, 1].map(() => g.upload(data, [data.length]))
     const seconds = await timed(async (other) => {
+      // As methods do, the reader asks before messages come, and the sender is at most two ahead of what was taken.
+      const taken = Array.from({ length: count }, () => index === SENDER && transport.recv(other, 'taken', []))
+      let next = index === READER ? transport.recv(other, 'x', [whole(tensors[0])]) : undefined
       for (let i = 0; i < count; i++) {
-        const parts = [whole(tensors[i % 2])]
-        if (index === SENDER) await transport.send(other, 'x', parts)
-        else await transport.recv(other, 'x', parts)
+        if (index === SENDER) {
+          if (i > 2) await taken[i - 3]
+          await transport.send(other, 'x', [whole(tensors[i % 2])])
+          continue
+        }
+        const message = next
+        next = i + 1 < count ? transport.recv(other, 'x', [whole(tensors[(i + 1) % 2])]) : undefined
+        await message
+        await transport.send(other, 'taken', [])
       }
+      await taken.at(-1)
       if (index === READER) await device.finished()
     })
     g.reset()
