@@ -103,13 +103,12 @@ export class Crew {
     return {
       blocks: this.blocks,
       tokens: tokens[this.#sequence.index],
-      attend: async (g, site, inputs) => ({
-        image: config.distrifusion
-          ? await attendStale(g, sequence, this.#kept, site, inputs, distri)
+      attend: (g, site, inputs) =>
+        config.distrifusion
+          ? attendStale(g, sequence, this.#kept, site, inputs, distri)
           : stale
-            ? await attendKept(g, sequence, this.#kept, site, inputs)
-            : await attendFresh(g, sequence, inputs),
-      }),
+            ? attendKept(g, sequence, this.#kept, site, inputs)
+            : attendFresh(g, sequence, inputs),
       reduce: async (g, x) => (fabric ? reduce(g, fabric, tensor, 'tensor.sum', x) : x),
       once: (x) => (tensor.index === 0 ? x : undefined),
     }

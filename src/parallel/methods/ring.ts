@@ -4,13 +4,15 @@ import type { Tensor } from '../../runtime/tensor.ts'
 import { allGather } from '../fabric/collectives.ts'
 import type { Fabric } from '../fabric/fabric.ts'
 import type { Group } from '../mesh/mesh.ts'
+import type { JointText } from './joint.ts'
 
 /**
  * Attention of this rank's queries over the keys of all ranks of a ring: keys and values travel from rank to rank while
  * those at hand are attended to, and the partial results are merged by their log-sum-exp (Ring Attention, Liu et al. 2023).
  *
- * @param inputs q, k and v of this rank, [batch, tokens, heads · dim]
+ * @param inputs q, k and v of this rank, [batch, tokens, heads · dim]; `joint` may have asked, too
  * @param tokens keys of each member
+ * @param joint text that all members have: it is attended to beside this member's own keys, and goes nowhere
  */
 export async function ringAttention(
   g: Recorder,
@@ -18,9 +20,13 @@ export async function ringAttention(
   { ranks, index }: Group,
   inputs: AttentionInputs,
   tokens: readonly number[],
+  joint?: JointText,
 ): Promise<Tensor> {
   const size = ranks.length
-  if (!fabric || size === 1) return attention(g, inputs)
+  const ownKeys = joint
+    ? { k: joint.with(g, inputs.k, joint.k), v: joint.with(g, inputs.v, joint.v) }
+    : { k: inputs.k, v: inputs.v }
+  if (!fabric || size === 1) return attention(g, { ...inputs, ...ownKeys })
   const { q } = inputs
   let { k, v } = inputs
   let merged: { out: Tensor; lse: Tensor } | undefined
@@ -31,7 +37,7 @@ export async function ringAttention(
     const spec = { shape: [k.dim(0), tokens[owner], k.dim(-1)], dtype: k.dtype }
     const sending = last ? undefined : fabric.send(g, ranks[(index + 1) % size], 'ring.kv', k, v)
     const arriving = last ? undefined : fabric.recv(g, ranks[(index - 1 + size) % size], 'ring.kv', [spec, spec])
-    const part = attentionWithLse(g, { ...inputs, q, k, v })
+    const part = attentionWithLse(g, { ...inputs, q, ...(step === 0 ? ownKeys : { k, v }) })
     merged = merged ? mergeAttention(g, merged, part, { as: last ? 'operand' : 'stream' }) : part
     if (!arriving) break
     // The device attends while the next keys are on their way.

@@ -5,6 +5,7 @@ import type { Tensor } from '../../runtime/tensor.ts'
 import { allToAll } from '../fabric/collectives.ts'
 import type { Fabric } from '../fabric/fabric.ts'
 import type { Group } from '../mesh/mesh.ts'
+import type { Attended } from './joint.ts'
 
 /** How tokens and heads lie on the ranks of a Ulysses group: before attention by tokens, in attention by heads. */
 export interface UlyssesLayout {
@@ -46,26 +47,33 @@ export async function tokensToHeads(
   })
 }
 
-/** [batch, all tokens, own heads · dim] → [batch, own tokens, all heads · dim]. */
+/**
+ * [batch, all tokens, own heads · dim] → [batch, own tokens, all heads · dim]. Text that all members have goes along:
+ * [batch, text tokens, own heads · dim] → all heads.
+ */
 export async function headsToTokens(
   g: Recorder,
   fabric: Fabric | undefined,
   group: Group,
   { tokens, heads, dim }: UlyssesLayout,
-  x: Tensor,
-): Promise<Tensor> {
-  if (!fabric || group.ranks.length === 1) return x
+  { image, text }: Attended,
+): Promise<Attended> {
+  if (!fabric || group.ranks.length === 1) return { image, text }
   let first = 0
-  const outgoing = tokens.map((count) => [narrow(g, x, 1, first, (first += count))])
-  const incoming = heads.map(({ first, end }) => [
-    { shape: [x.dim(0), tokens[group.index], (end - first) * dim], dtype: x.dtype },
-  ])
-  const messages = await allToAll(g, fabric, group, 'ulysses.out', outgoing, incoming)
-  const joined = join(
-    g,
-    messages.map(([piece]) => piece),
-    -1,
+  const texts = text ? [text] : []
+  const outgoing = tokens.map((count) => [narrow(g, image, 1, first, (first += count)), ...texts])
+  const incoming = heads.map(({ first, end }) =>
+    [tokens[group.index], ...texts.map((x) => x.dim(1))].map((count) => ({
+      shape: [image.dim(0), count, (end - first) * dim],
+      dtype: image.dtype,
+    })),
   )
-  for (const [piece] of messages) g.release(piece)
-  return joined
+  const messages = await allToAll(g, fabric, group, 'ulysses.out', outgoing, incoming)
+  const [joined, joinedText] = [0, 1].slice(0, 1 + texts.length).map((part) => {
+    const pieces = messages.map((message) => message[part])
+    const whole = join(g, pieces, -1)
+    for (const piece of pieces) g.release(piece)
+    return whole
+  })
+  return { image: joined, text: joinedText }
 }
