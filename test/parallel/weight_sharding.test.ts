@@ -1,11 +1,13 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { loadComponent } from '../../src/models/component.ts'
+import { t5Parameters } from '../../src/models/t5/config.ts'
 import { t5Encoder } from '../../src/models/t5/encoder.ts'
 import { ON_ONE_DEVICE, type ParallelConfig } from '../../src/parallel/config/parallel_config.ts'
+import { bytesSent, type Workload } from '../../src/parallel/cost/bytes.ts'
 import { encoderShareOf } from '../../src/parallel/crew/stages.ts'
 import { type Degrees, Mesh, ONE_RANK, sizeOf } from '../../src/parallel/mesh/mesh.ts'
-import { byteShares } from '../../src/runtime/weights/block_layout.ts'
+import { blockLayouts, byteShares } from '../../src/runtime/weights/block_layout.ts'
 import { openFolder } from '../../src/runtime/weights/folder_source.node.ts'
 import { degreesText } from '../mesh/factorisations.ts'
 import { denoisePart, joined, loadPart, type Pictures } from '../support/divided.ts'
@@ -37,22 +39,34 @@ const drawn = (config: ParallelConfig) =>
     const part = await loadPart(rank, source)
     const { weightBytes } = rank.device
     const final = await denoisePart(rank, part, pictures, latents, schedule(STEPS))
-    const sent = rank.ranks.fabric?.sent.get('weights') ?? 0
+    const sent = new Map(rank.ranks.fabric!.sent)
     part.weights.free()
     return { final, weightBytes, sent, left: rank.device.weightBytes }
   })
 
-/** Bytes of a block's weights on a rank of so many that divide its heads, in f32: each weight at a multiple of 256. */
-function blockBytes(tensor: number): number {
-  const whole = (values: number) => Math.ceil((values * 4) / 256) * 256
-  const column = whole((WIDTH * WIDTH) / tensor) + whole(WIDTH / tensor)
-  const row = whole((WIDTH * WIDTH) / tensor)
-  const feedForward = whole((4 * WIDTH * WIDTH) / tensor) * 2 + whole((4 * WIDTH) / tensor)
-  return whole(6 * WIDTH) + 2 * (3 * column + row) + feedForward
+const WORKLOAD: Workload = {
+  blocks: LAYERS,
+  heads: 10,
+  headDim: 8,
+  sums: 3,
+  outputs: 32,
+  grid: { rows: 7, columns: 6 },
+  pictures: 1,
+  guided: true,
+  steps: STEPS,
+  latents: { channels: 4, patch: 2 },
+  elementBytes: { stream: 4, operand: 4 },
 }
 
-/** What the first of the ranks that divide a sum has besides: three biases. */
-const FIRST = 3 * Math.ceil((WIDTH * 4) / 256) * 256
+/** Bytes of a block's weights on a rank of so many that divide its heads, in f32: each weight at a multiple of 256. */
+function blockBytes(ranks: number, tensor: number): number {
+  const whole = (values: number) => Math.ceil((values * 4) / 256) * 256
+  const column = whole((WIDTH * WIDTH) / ranks) + whole(WIDTH / ranks)
+  const row = whole((WIDTH * WIDTH) / ranks)
+  const feedForward = whole((4 * WIDTH * WIDTH) / ranks) * 2 + whole((4 * WIDTH) / ranks)
+  // The first of those that divide a sum adds three biases.
+  return whole(6 * WIDTH) + 2 * (3 * column + row) + feedForward + (tensor === 0 ? 3 * whole(WIDTH) : 0)
+}
 
 describe('a transformer of which each rank keeps a share of every block', () => {
   const meshes: [Partial<Degrees>, Partial<ParallelConfig>][] = [
@@ -77,17 +91,20 @@ describe('a transformer of which each rank keeps a share of every block', () => 
       const sharded = await drawn({ ...config, shardDit: true })
       expect(joined(sharded.map(({ final }) => final))).toEqual(joined(kept.map(({ final }) => final)))
 
+      const weights = {
+        blocks: (tensor: number) => Array<number>(LAYERS).fill(blockBytes(degrees.tensor, tensor)),
+        passesOfText: 1,
+      }
+      const formula = bytesSent({ ...config, shardDit: true }, { ...WORKLOAD, weights })
       const members = degrees.ulysses * degrees.ring * degrees.cfg
       for (let rank = 0; rank < sizeOf(degrees); rank++) {
         const mesh = new Mesh(degrees, rank)
-        const bytes = blockBytes(degrees.tensor) + (mesh.at('tensor') === 0 ? FIRST : 0)
-        const { index } = mesh.group('ulysses', 'ring', 'cfg')
-        const own = byteShares(bytes, members)[index]
+        const bytes = blockBytes(degrees.tensor, mesh.at('tensor'))
+        const own = byteShares(bytes, members)[mesh.group('ulysses', 'ring', 'cfg').index]
         const blocks = degrees.pipefusion === 1 ? LAYERS : mesh.at('pipefusion') === 0 ? 3 : 2
-        // Once for the text, then for each piece of each step.
-        const passes = 1 + (degrees.pipefusion === 1 ? STEPS : 1 + (STEPS - 1) * 3)
-        expect(sharded[rank].sent).toBe((members - 1) * (own.end - own.first) * blocks * passes)
-        expect(kept[rank].sent).toBe(0)
+        expect(sharded[rank].sent).toEqual(formula[rank])
+        expect(sharded[rank].sent.get('weights')).toBeGreaterThan(0)
+        expect(kept[rank].sent.has('weights')).toBe(false)
 
         // Two blocks are whole at a time; weights that are kept have no gaps between them.
         const rest = kept[rank].weightBytes - sharded[rank].weightBytes
@@ -111,13 +128,18 @@ describe('a text encoder of which each rank keeps a share of every block', () =>
         })
         const hidden = await rank.g.read(await t5Encoder(rank.g, t5.config, t5.weights, ids, 2))
         t5.weights.free()
-        return { hidden, sent: rank.ranks.fabric?.sent.get('text.weights') ?? 0, left: rank.device.weightBytes }
+        const blocks = blockLayouts([...t5Parameters(t5.config).all], {}, rank.device.target).map(({ bytes }) => bytes)
+        const sent = new Map(rank.ranks.fabric?.sent)
+        return { hidden, blocks, sent, left: rank.device.weightBytes }
       })
     const [{ hidden }] = await encoded(1, false)
     const ranks = await encoded(3, true)
-    for (const one of ranks) {
+    const config = { ...ON_ONE_DEVICE, degrees: { ...ONE_RANK, ulysses: 3 }, shardT5Encoder: true }
+    const text = { width: 0, pictures: [], blocks: ranks[0].blocks }
+    const formula = bytesSent(config, { ...WORKLOAD, text })
+    for (const [rank, one] of ranks.entries()) {
       expect(one.hidden).toEqual(hidden)
-      expect(one.sent).toBeGreaterThan(0)
+      expect(one.sent).toEqual(new Map([['text.weights', formula[rank].get('text.weights')]]))
       expect(one.left).toBe(0)
     }
     await checkpoint.close()

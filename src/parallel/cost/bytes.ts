@@ -9,6 +9,7 @@ import { tensorBytes } from './tensor.ts'
 import { textBytes } from './text.ts'
 import { ulyssesBytes } from './ulysses.ts'
 import { vaeBytes } from './vae.ts'
+import { weightBytes } from './weights.ts'
 import type { Bytes, Workload } from './workload.ts'
 
 export type { Decoder } from './vae.ts'
@@ -24,6 +25,7 @@ const FORMULAS: readonly ((part: Part, workload: Workload) => Bytes)[] = [
   noiseBytes,
   pipefusionBytes,
   vaeBytes,
+  weightBytes,
 ]
 
 /**

@@ -36,7 +36,18 @@ export interface Workload {
   /** Channels, and the rows and columns of latents that a token stands for. */
   readonly latents: { readonly channels: number; readonly patch: number }
   /** Texts of all pictures and the width of their hidden states; none where ranks have them already. */
-  readonly text?: { readonly width: number; readonly pictures: readonly PictureText[] }
+  readonly text?: {
+    readonly width: number
+    readonly pictures: readonly PictureText[]
+    /** Bytes of the encoder's blocks, where ranks keep a share of each. */
+    readonly blocks?: readonly number[]
+  }
+  /** Bytes of the transformer's blocks on one of the tensor-parallel ranks, where others keep a share of each. */
+  readonly weights?: {
+    readonly blocks: (tensor: number) => readonly number[]
+    /** How often the text alone goes through all blocks (keys of cross-attention). */
+    readonly passesOfText: number
+  }
   /** Of the autoencoder; none where latents are asked for. */
   readonly decoder?: Decoder
   /** Bytes of a value: 4 and 4 in tier f32, 4 and 2 in tier f16. */
