@@ -1,4 +1,4 @@
-import { type AttentionInputs, attention } from './ops/index.ts'
+import { type AttentionInputs, attention, join, narrow } from './ops/index.ts'
 import type { Recorder } from './recorder.ts'
 import type { Tensor } from './tensor.ts'
 
@@ -41,8 +41,27 @@ export function onOneDevice(blocks: number, tokens: number): Execution {
   return {
     blocks: { first: 0, end: blocks, head: true, tail: true },
     tokens: { first: 0, end: tokens },
-    attend: async (g, _site, inputs) => ({ image: attention(g, inputs) }),
+    attend: async (g, _site, { text, textFirst = false, ...image }) =>
+      text ? attendJointly(g, image, text, textFirst) : { image: attention(g, image) },
     reduce: async (_g, x) => x,
     once: (x) => x,
   }
+}
+
+/** Attention over text and image as one sequence, cut apart again. */
+function attendJointly(
+  g: Recorder,
+  image: AttentionInputs,
+  text: NonNullable<AttendInputs['text']>,
+  textFirst: boolean,
+): Promise<{ image: Tensor; text: Tensor }> {
+  return g.scope(() => {
+    const [q, k, v] = (['q', 'k', 'v'] as const).map((part) =>
+      join(g, textFirst ? [text[part], image[part]] : [image[part], text[part]], 1),
+    )
+    const out = attention(g, { ...image, q, k, v })
+    const [texts, images] = [text.q.dim(1), image.q.dim(1)]
+    const part = (first: number, tokens: number) => narrow(g, out, 1, first, first + tokens)
+    return { image: part(textFirst ? texts : 0, images), text: part(textFirst ? 0 : images, texts) }
+  })
 }

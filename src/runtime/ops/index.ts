@@ -8,4 +8,5 @@ export { channelsFirst, channelsLast, concat, gather, patchify, relativeBias, un
 export { type Affine, type Chunk, type EpilogueOptions, linear } from './linear.ts'
 export { mergeAttention, type PartialAttention } from './merge.ts'
 export { layerNorm, type NormOptions, rmsNorm } from './norm.ts'
+export { type QkNormOptions, qkNorm, type Rotary } from './qk_norm.ts'
 export { copyRows, join, narrow, place } from './window.ts'
