@@ -9,7 +9,7 @@ export type FileType = 'F32' | 'F16' | 'BF16'
 /** How a tensor is laid out on the device: as stored, or a convolution's [out, in, window²] as [out, window², in]. */
 export type StoredLayout = 'rows' | 'window'
 
-/** What is kept of it besides: 'columns' are some of each row's. */
+/** What is kept of it besides: 'columns' are some of each row's, from one place or two. */
 export type Conversion = StoredLayout | 'columns'
 
 export const convertName = (type: FileType, to: Stored, layout: Conversion, workgroup: number): string =>
@@ -23,7 +23,7 @@ export const convert = (type: FileType, to: Stored, layout: Conversion, workgrou
   }[type]
   const perWord = type === 'F32' ? 1 : 2
   return `${enableStored(to)}
-${uniformBlock(['words', 'count', 'first', ...(layout === 'columns' ? ['columns', 'begin', 'kept'] : ['channels', 'window'])])}
+${uniformBlock(['words', 'count', 'first', ...(layout === 'columns' ? ['columns', 'begin', 'kept', 'begin2', 'kept2'] : ['channels', 'window'])])}
 ${bindings(['raw', 'array<u32>'], ['y!', arrayOf(to)])}
 ${entry(workgroup)} {
   ${flatIndex(workgroup)}
@@ -37,8 +37,11 @@ ${entry(workgroup)} {
     ${
       layout === 'columns'
         ? `let column = source % p.columns;
-    if (column < p.begin || column >= p.begin + p.kept) { continue; }
-    let target_ = (source / p.columns) * p.kept + column - p.begin;`
+    // Wraps round below its beginning, and is beyond what is kept then.
+    let one = column - p.begin;
+    let two = column - p.begin2;
+    if (one >= p.kept && two >= p.kept2) { continue; }
+    let target_ = (source / p.columns) * (p.kept + p.kept2) + select(p.kept + two, one, one < p.kept);`
         : layout === 'rows'
           ? 'let target_ = source;'
           : 'let target_ = ((source / (p.channels * p.window)) * p.window + source % p.window) * p.channels + (source / p.window) % p.channels;'

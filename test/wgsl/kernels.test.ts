@@ -9,6 +9,7 @@ import * as layout from '../../src/wgsl/layout.ts'
 import { matmul, matmulName } from '../../src/wgsl/matmul.ts'
 import { mergeAttention } from '../../src/wgsl/merge_attention.ts'
 import { norm } from '../../src/wgsl/norm.ts'
+import { qkNorm } from '../../src/wgsl/qk_norm.ts'
 import { copyRows } from '../../src/wgsl/window.ts'
 import { testDevice } from '../support/device.ts'
 import { CPU, epilogues, FULL, GPU, PLAIN, variants } from './variants.ts'
@@ -61,6 +62,7 @@ describe('generated text', () => {
         modulation: false,
       }),
     ],
+    ['qk_norm', qkNorm({ workgroup: 64, stored: { x: 'f32', y: 'f16' }, rotary: true })],
     ['group_norm_moments', groupMoments(4)],
     ['group_norm_factors', groupFactors(16)],
     ['group_norm_apply', groupApply(true, 'f16', 16)],
@@ -70,6 +72,7 @@ describe('generated text', () => {
     ['combine', elementwise.combine(3, 16)],
     ['patchify', layout.patchify(16)],
     ['convert', convert('BF16', 'f32', 'window', 64)],
+    ['convert.columns', convert('BF16', 'f16', 'columns', 64)],
   ])('of %s is the text that was reviewed', async (name, code) => {
     await expect(`${tidy(code)}\n`).toMatchFileSnapshot(`__snapshots__/${name}.wgsl`)
   })

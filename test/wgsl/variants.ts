@@ -12,6 +12,7 @@ import * as layout from '../../src/wgsl/layout.ts'
 import { type MatmulParameters, matmul, matmulName } from '../../src/wgsl/matmul.ts'
 import { mergeAttention, mergeAttentionName } from '../../src/wgsl/merge_attention.ts'
 import { norm, normName } from '../../src/wgsl/norm.ts'
+import { qkNorm, qkNormName } from '../../src/wgsl/qk_norm.ts'
 import type { Stored } from '../../src/wgsl/stored.ts'
 import type { Epilogue } from '../../src/wgsl/tile/epilogue.ts'
 import { type CopyBytes, copyRows, copyRowsName } from '../../src/wgsl/window.ts'
@@ -109,6 +110,12 @@ function norms(y: Stored): Variant[] {
           const parameters = { kind, workgroup, stored: { x, y }, ...parts }
           all.push([normName(parameters), norm(parameters)])
         }
+  for (const x of y === 'f16' ? (['f32', 'f16'] as const) : (['f32'] as const))
+    for (const workgroup of [16, 64])
+      for (const rotary of [false, true]) {
+        const parameters = { workgroup, stored: { x, y }, rotary }
+        all.push([qkNormName(parameters), qkNorm(parameters)])
+      }
   return all
 }
 
@@ -144,7 +151,7 @@ function others(stored: Stored): Variant[] {
     for (const [name, text] of Object.entries(moves)) all.push([name, text(w)])
     all.push(['gather', gather(stored, w)])
     for (const type of ['F32', 'F16', 'BF16'] as const)
-      for (const order of ['rows', 'window'] as const)
+      for (const order of ['rows', 'window', 'columns'] as const)
         all.push([convertName(type, stored, order, w), convert(type, stored, order, w)])
   }
   return all

@@ -52,8 +52,7 @@ export async function fill(
       staging.unmap()
       const words = Math.ceil(bytes / 4)
       const window = layout === 'window' ? shape[2] * shape[3] : 1
-      const rest =
-        slice?.axis === 1 ? [shape[1], slice.range.first, slice.range.end - slice.range.first] : [shape[1] ?? 1, window]
+      const rest = slice?.axis === 1 ? [shape[1], ...places(slice.ranges)] : [shape[1] ?? 1, window]
       const uniforms = [words, bytes / BYTES[type], at / BYTES[type], ...rest]
       const packer = new UniformPacker(16)
       packer.add(uniforms)
@@ -70,6 +69,10 @@ export async function fill(
   }
 }
 
+/** Where kept columns begin and how many they are, in one place or two. */
+const places = ([one, two = { first: 0, end: 0 }]: readonly Share[]): number[] =>
+  [one, two].flatMap(({ first, end }) => [first, end - first])
+
 /** The bytes of the file that values are in: rows are together, of columns all rows are read. */
 export function bytesOf(
   { begin, bytes, shape }: { begin: number; bytes: number; shape: readonly number[] },
@@ -78,9 +81,9 @@ export function bytesOf(
 ): Share {
   const size = bytes / shape.reduce((product, length) => product * length, 1)
   const row = bytes / shape[0]
-  const first = slice?.axis === 0 ? begin + slice.range.first * row : begin
+  const first = slice?.axis === 0 ? begin + slice.ranges[0].first * row : begin
   if (elements) return { first: first + elements.first * size, end: first + elements.end * size }
-  return { first, end: slice?.axis === 0 ? begin + slice.range.end * row : begin + bytes }
+  return { first, end: slice?.axis === 0 ? begin + slice.ranges[0].end * row : begin + bytes }
 }
 
 function dispatch(

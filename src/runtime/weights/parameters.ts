@@ -11,18 +11,27 @@ export interface Parameter {
   readonly layout: StoredLayout
   /** Matrices and windows are operands of products; biases, norms and tables that are added are not. */
   readonly as: Use
-  /** The dimension that may be divided among ranks, in so many equal units: heads, or neurons of a feed-forward. */
-  readonly cut?: { readonly axis: 0 | 1; readonly units: number }
+  /** The dimension that may be divided among ranks, and the runs that it consists of, each of which is divided. */
+  readonly cut?: { readonly axis: 0 | 1; readonly runs: readonly CutRun[] }
   /** Of ranks that divide a sum, one alone adds it. */
   readonly once?: boolean
   /** The block it belongs to, the embedding before them, or the output behind; every stage needs the others. */
   readonly at?: number | 'head' | 'tail'
 }
 
-/** How a linear layer may be divided among ranks: by its outputs, or by its inputs, whose partial results are summed. */
+/** So many rows or columns of a weight, which may be divided in so many equal units: heads, or neurons of a feed-forward. */
+export interface CutRun {
+  readonly size: number
+  readonly units: number
+}
+
+/**
+ * How a linear layer may be divided among ranks: by its outputs, or by its inputs, whose partial results are summed. In so
+ * many equal units; where its input is two things side by side (FLUX's attention and feed-forward), each in its own.
+ */
 export interface LinearCut {
   readonly out?: number
-  readonly input?: number
+  readonly input?: number | readonly [CutRun, CutRun]
 }
 
 /** The tensor that holds a parameter on a device of that tier; it has no bytes yet. */
@@ -69,8 +78,9 @@ export class Parameters {
 
   /** `name`.weight [out, in] and, unless told otherwise, `name`.bias [out]. */
   linear(name: string, out: number, input: number, bias = true, cut: LinearCut = {}): this {
-    const axis0 = cut.out ? { cut: { axis: 0, units: cut.out } as const } : {}
-    const axis1 = cut.input ? { cut: { axis: 1, units: cut.input } as const } : {}
+    const runsOf = (size: number, units: LinearCut['input']) => (typeof units === 'number' ? [{ size, units }] : units!)
+    const axis0 = cut.out ? { cut: { axis: 0, runs: runsOf(out, cut.out) } as const } : {}
+    const axis1 = cut.input ? { cut: { axis: 1, runs: runsOf(input, cut.input) } as const } : {}
     this.#add(`${name}.weight`, { shape: [out, input], layout: 'rows', as: 'operand', ...axis0, ...axis1 })
     if (!bias) return this
     return this.#add(`${name}.bias`, {

@@ -28,10 +28,10 @@ export interface Gathering {
   waiting<T>(gathered: Promise<T>): Promise<T>
 }
 
-/** What is loaded of one parameter: elements [first, end) of one of its dimensions, or the whole. */
+/** What is loaded of one parameter: rows of one range, or columns of one or two, which come to lie side by side. */
 export interface Slice {
   readonly axis: 0 | 1
-  readonly range: Share
+  readonly ranges: readonly Share[]
 }
 
 /** Whether the rank needs a parameter at all. */
@@ -44,13 +44,23 @@ export function needed({ at, once }: Parameter, { blocks, tensor }: WeightShare)
 }
 
 /** The rank's slice of a parameter; undefined where it takes the whole. */
-export function sliceOf({ shape, cut }: Parameter, { tensor }: WeightShare): Slice | undefined {
+export function sliceOf({ cut }: Parameter, { tensor }: WeightShare): Slice | undefined {
   if (!cut || !tensor || tensor.speeds.length === 1) return undefined
-  const { first, end } = sharesOf(cut.units, tensor.speeds, 'pieces of a weight')[tensor.index]
-  const size = shape[cut.axis] / cut.units
-  return { axis: cut.axis, range: { first: first * size, end: end * size } }
+  let begin = 0
+  const ranges = cut.runs.map(({ size, units }) => {
+    const { first, end } = sharesOf(units, tensor.speeds, 'pieces of a weight')[tensor.index]
+    const from = begin
+    begin += size
+    return { first: from + (first * size) / units, end: from + (end * size) / units }
+  })
+  return { axis: cut.axis, ranges }
 }
 
 /** Its shape then. */
 export const slicedShape = (shape: readonly number[], slice: Slice | undefined): number[] =>
-  slice ? shape.with(slice.axis, slice.range.end - slice.range.first) : [...shape]
+  slice
+    ? shape.with(
+        slice.axis,
+        slice.ranges.reduce((sum, { first, end }) => sum + end - first, 0),
+      )
+    : [...shape]
