@@ -9,8 +9,12 @@ import { describePath, joinPath, type Source } from '../runtime/weights/source.t
 import { Weights } from '../runtime/weights/weights.ts'
 import { autoencoderKLConfig } from './autoencoder_kl/config.ts'
 import { AUTOENCODER_KL_PARTS, autoencoderKLParameters } from './autoencoder_kl/parameters.ts'
+import { fluxConfig } from './flux/config.ts'
+import { fluxParameters } from './flux/parameters.ts'
 import { pixartConfig } from './pixart/config.ts'
 import { pixartParameters } from './pixart/parameters.ts'
+import { sd3Config } from './sd3/config.ts'
+import { sd3Parameters } from './sd3/parameters.ts'
 import { T5_IGNORED, t5Config, t5Parameters } from './t5/config.ts'
 
 /** How a network's folder is read: its config, its weights, the file they are in. */
@@ -40,6 +44,8 @@ export const NETWORKS = {
     // A buffer that older diffusers saved; it is computed for the size at hand.
     ignore: [/^pos_embed\.pos_embed$/],
   }),
+  FluxTransformer2DModel: kind({ config: fluxConfig, parameters: fluxParameters, stem: 'diffusion_pytorch_model' }),
+  SD3Transformer2DModel: kind({ config: sd3Config, parameters: sd3Parameters, stem: 'diffusion_pytorch_model' }),
   AutoencoderKL: kind({
     config: autoencoderKLConfig,
     parameters: autoencoderKLParameters,

@@ -1,3 +1,6 @@
+import type { Rotary } from '../runtime/ops/index.ts'
+import type { Recorder } from '../runtime/recorder.ts'
+
 /**
  * Tables of rotary position embeddings (Su et al. 2021), computed on the host. Each frequency stands twice, for the pair
  * of values that it turns: diffusers' get_1d_rotary_pos_embed with repeat_interleave_real.
@@ -8,6 +11,17 @@ const f32 = Math.fround
 export interface RotaryTables {
   readonly cos: Float32Array<ArrayBuffer>
   readonly sin: Float32Array<ArrayBuffer>
+}
+
+/** Positions of a sequence of text and image on the device: of all image tokens, whichever of them a rank holds. */
+export interface SequenceRotary {
+  readonly image: Rotary
+  readonly text: Rotary
+}
+
+export function uploadRotary(g: Recorder, { cos, sin }: RotaryTables, dim: number): Rotary {
+  const shape = [cos.length / dim, dim]
+  return { cos: g.upload(cos, shape, 'rotary cos'), sin: g.upload(sin, shape, 'rotary sin') }
 }
 
 /** What one axis of the positions turns. */

@@ -52,6 +52,14 @@ export class ConfigReader {
     throw this.bad(key, 'a list of numbers')
   }
 
+  /** A list of integers, which may be empty. */
+  integers(key: string, fallback: readonly number[], least: number, most: number): readonly number[] {
+    const value = this.config[key] ?? fallback
+    const fits = (item: unknown) => Number.isInteger(item) && (item as number) >= least && (item as number) <= most
+    if (Array.isArray(value) && value.every(fits)) return value
+    throw this.bad(key, `a list of integers from ${least} to ${most}`)
+  }
+
   /** An option that webdit does not have: fine while it is off. */
   unsupported(key: string, why: string): void {
     if (!this.boolean(key, false)) return

@@ -58,6 +58,17 @@ export class Tensor {
   }
 }
 
+/** A weight seen under another shape: the same bytes, for as long as the weight has them. */
+export function reshapedWeight(weight: Tensor, shape: readonly number[]): Tensor {
+  const seen = new Tensor(shape, weight.dtype, weight.label)
+  if (!weight.persistent || seen.size !== weight.size) {
+    throw new DitError('validation', `${weight.label || 'a tensor'} ${shapeText(weight.shape)} as ${shapeText(shape)}`)
+  }
+  seen.placement = weight.placement
+  seen.persistent = true
+  return seen
+}
+
 /** The type of a tensor of numbers; token ids have none. */
 export function floatType({ dtype, label }: Tensor): 'f32' | 'f16' {
   if (dtype === 'u32') throw new DitError('validation', `${label || 'a tensor'} holds whole numbers, expected floats`)

@@ -10,7 +10,7 @@ import {
   readTensor,
   writeSafetensors,
 } from '../../src/runtime/weights/safetensors.ts'
-import { GOLDEN } from '../support/golden_io.ts'
+import { GOLDEN, goldenFolder } from '../support/golden_io.ts'
 import { verifyOn } from './verify_command.ts'
 
 const temporary = mkdtempSync(join(tmpdir(), 'webdit-verify-'))
@@ -56,7 +56,9 @@ describe('webdit verify', () => {
     ['scheduler_flow_flux_dynamic', '', 12, 0],
     ['text_t5_gated', '', 2, 0],
     ['tokenizer_t5', '', 48, 0],
+    ['transformer_flux_small', '', 1, 0],
     ['transformer_pixart_alpha', '', 1, 0],
+    ['transformer_sd3_small', '', 2, 0],
     ['vae_kl_16ch', '', 3, 0],
     ['vae_kl_flux', '', 6, 0],
   ])('finds what the case holds within tolerance: %s %s', async (name, filter, outputs, unsupported) => {
@@ -64,6 +66,14 @@ describe('webdit verify', () => {
     const summary = `${outputs} outputs within tolerance, 0 over, ${unsupported} runs unsupported`
     expect({ code, summary: lines.at(-1) }).toEqual({ code: 0, summary })
   })
+
+  it.skipIf(!goldenFolder('manifests')).each(['flux1-dev', 'flux1-schnell', 'sd3-medium', 'sd35-medium', 'sd35-large'])(
+    'asks for the weights that published checkpoints hold, by name and shape: %s',
+    async (name) => {
+      const { lines } = await verifyOn(goldenFolder('manifests')!, '--filter', name)
+      expect(lines.at(-1)).toBe('4 outputs within tolerance, 0 over, 0 runs unsupported')
+    },
+  )
 
   it('runs a pipeline from its prompts to its pictures', { timeout: 60_000 }, async () => {
     const { code, lines } = await verifyOn(join(GOLDEN, 'pipeline_pixart_sigma'), '--json')

@@ -1,9 +1,16 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** The folder of the golden cases that tests rely on. */
 export const GOLDEN = fileURLToPath(new URL('../fixtures/golden/', import.meta.url))
+
+/** All golden cases; a copy of the repository alone has only those above. */
+export const SHARED = fileURLToPath(new URL('../../../shared/golden/', import.meta.url))
+
+/** Where a case is: among those that tests rely on, or among all, if they are there. */
+export const goldenFolder = (caseName: string): string | undefined =>
+  [GOLDEN, SHARED].map((root) => join(root, caseName)).find((folder) => existsSync(folder))
 
 type GoldenData = Float32Array | BigInt64Array | Int32Array | Uint8Array
 
@@ -33,7 +40,7 @@ export function loadSafetensors(path: string): Record<string, GoldenTensor> {
 
 /** All tensors of `ioFile` of one golden case. */
 export function loadGolden(caseName: string, ioFile = 'io.safetensors'): Record<string, GoldenTensor> {
-  return loadSafetensors(join(GOLDEN, caseName, ioFile))
+  return loadSafetensors(join(goldenFolder(caseName) ?? GOLDEN, ioFile))
 }
 
 /** A JSON file of one golden case; the literals Infinity and NaN, which Python writes, become null. */

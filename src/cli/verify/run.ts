@@ -87,6 +87,12 @@ export class Run {
     return (await this.io()).tensor(name)
   }
 
+  /** A tensor argument in float32. */
+  async floats(path: string): Promise<{ readonly shape: readonly number[]; readonly data: Float32Array }> {
+    const { shape, data } = await this.tensor(path)
+    return { shape, data: Float32Array.from(data) }
+  }
+
   /** Computes on the device; nothing of it stays there. */
   async compute<T>(body: (g: Recorder) => Promise<T>): Promise<T> {
     const g = new Recorder(await this.device())

@@ -3,9 +3,8 @@ import { activate, concat, linear } from '../../runtime/ops/index.ts'
 import type { Recorder } from '../../runtime/recorder.ts'
 import type { Tensor } from '../../runtime/tensor.ts'
 import type { Weights } from '../../runtime/weights/weights.ts'
-import { timestepEmbedding } from '../embeddings.ts'
+import { embedTimesteps } from '../timestep_embedder.ts'
 import type { PixArtConfig } from './config.ts'
-import { FREQUENCIES } from './parameters.ts'
 
 /** PixArt-α's size conditions, of each batch entry. */
 export interface MicroConditions {
@@ -35,21 +34,13 @@ export function timestepConditions(
     }
     sizes = sizeEmbedding(g, emb, conditions)
   }
-  const embedded = embed(g, emb.at('timestep_embedder'), timesteps, sizes)
+  const embedded = embedTimesteps(g, emb.at('timestep_embedder'), timesteps, sizes)
   return [embedded, linear(g, activate(g, embedded, 'silu'), w.affine('linear'))]
-}
-
-/** Frequencies → linear → SiLU → linear (diffusers TimestepEmbedding), with an addend: [values, width]. */
-function embed(g: Recorder, w: Weights, values: ArrayLike<number>, residual?: Tensor): Tensor {
-  const frequencies = timestepEmbedding(values, FREQUENCIES, { flipSinToCos: true, downscaleFreqShift: 0 })
-  const x = g.upload(frequencies, [values.length, FREQUENCIES], 'frequencies')
-  const hidden = linear(g, x, w.affine('linear_1'), { activation: 'silu' })
-  return linear(g, hidden, w.affine('linear_2'), { residual })
 }
 
 /** Height, width and aspect ratio, a third of the width each: [batch, width]. */
 function sizeEmbedding(g: Recorder, w: Weights, conditions: MicroConditions): Tensor {
-  const resolution = embed(g, w.at('resolution_embedder'), conditions.resolution) // [batch · 2, width / 3]
-  const ratio = embed(g, w.at('aspect_ratio_embedder'), conditions.aspectRatio) // [batch, width / 3]
+  const resolution = embedTimesteps(g, w.at('resolution_embedder'), conditions.resolution) // [batch · 2, width / 3]
+  const ratio = embedTimesteps(g, w.at('aspect_ratio_embedder'), conditions.aspectRatio) // [batch, width / 3]
   return concat(g, resolution, ratio, ratio.dim(0))
 }

@@ -1,14 +1,11 @@
 import { Parameters } from '../../runtime/weights/parameters.ts'
+import { timestepEmbedderParameters } from '../timestep_embedder.ts'
 import type { PixArtConfig } from './config.ts'
-
-/** Timestep frequencies: diffusers' Timesteps(256). */
-export const FREQUENCIES = 256
 
 /** Every weight of PixArtTransformer2DModel, by checkpoint key. */
 export function pixartParameters(c: PixArtConfig): Parameters {
   const all = new Parameters()
-  const embedder = (name: string, width: number) =>
-    all.at(name).linear('linear_1', width, FREQUENCIES).linear('linear_2', width, width)
+  const embedder = (name: string, width: number) => timestepEmbedderParameters(all.at(name), width)
   all
     .of('head')
     .matrix('pos_embed.proj.weight', c.width, c.inChannels, c.patch, c.patch)

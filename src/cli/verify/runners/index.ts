@@ -4,12 +4,14 @@ import type { Runner } from '../run.ts'
 import { notBuilt } from '../unsupported.ts'
 import { attentionRunner, ringRunner } from './attention.ts'
 import { autoencoderKL } from './autoencoder_kl.ts'
+import { fluxTransformer2DModel } from './flux_transformer.ts'
 import { functionsRunner } from './functions.ts'
 import { manifestsRunner } from './manifests.ts'
 import { noiseRunner } from './noise.ts'
 import { pixartPipeline } from './pixart_pipeline.ts'
 import { pixartTransformer2DModel } from './pixart_transformer.ts'
 import { schedulerRunner } from './scheduler.ts'
+import { sd3Transformer2DModel } from './sd3_transformer.ts'
 import { staleKvRunner } from './stale_kv.ts'
 import { t5EncoderModel } from './t5_encoder.ts'
 import { tokensRunner } from './tokens.ts'
@@ -31,9 +33,11 @@ const BY_BUILDER: Readonly<Record<string, Runner>> = {
 /** Networks and pipelines by their diffusers or transformers class. */
 const BY_CLASS: Readonly<Record<string, Runner>> = {
   AutoencoderKL: autoencoderKL,
+  FluxTransformer2DModel: fluxTransformer2DModel,
   PixArtAlphaPipeline: pixartPipeline,
   PixArtSigmaPipeline: pixartPipeline,
   PixArtTransformer2DModel: pixartTransformer2DModel,
+  SD3Transformer2DModel: sd3Transformer2DModel,
   T5EncoderModel: t5EncoderModel,
 }
 

@@ -23,15 +23,17 @@ export const manifestsRunner: Runner = {
     const className = String(manifest.class)
     if (!Object.hasOwn(NETWORKS, className)) throw notBuilt(className)
     if (!isRecord(manifest.parameters)) throw new DitError('corrupt', `${run.name}.json lists no parameters`)
-    const stored = new Map(Object.entries(manifest.parameters as Record<string, number[]>))
+    const parametersOf = Object.entries(manifest.parameters as Record<string, number[]>)
+    const buffers = new Map(Object.entries((manifest.buffers_in_checkpoint ?? {}) as Record<string, number[]>))
+    const stored = new Map([...parametersOf, ...buffers])
     const { config, parameters, ignore = [] } = NETWORKS[className as NetworkClass] as AnyNetwork
     const asked = new Map([...parameters(config(manifest.config)).all].map(([name, { shape }]) => [name, shape]))
     const ignored = (name: string) => ignore.some((pattern) => pattern.test(name))
 
-    const buffers = isRecord(manifest.buffers_in_checkpoint) ? Object.keys(manifest.buffers_in_checkpoint) : []
-    const left = [...stored.keys()].filter((name) => !asked.has(name))
+    const unasked = [...stored.keys()].filter((name) => !asked.has(name))
+    const left = unasked.filter((name) => !buffers.has(name))
     const missing = [...asked.keys()].filter((name) => !stored.has(name))
-    const unexpected = [...left, ...buffers].filter((name) => !ignored(name))
+    const unexpected = unasked.filter((name) => !ignored(name))
     const wrong = [...asked].filter(([name, shape]) => stored.has(name) && differs(shape, stored.get(name)!))
     count(run, 'missing names', missing)
     count(
@@ -45,8 +47,10 @@ export const manifestsRunner: Runner = {
       'wrong shapes',
       wrong.map(([name, shape]) => `${name} ${shapeText(shape)}`),
     )
-    // With what is left out, by the manifest's own shapes.
-    const total = sizeOf(asked) + sizeOf(new Map(left.map((name) => [name, stored.get(name)!])))
+    // Without buffers, and with what is left out, by the manifest's own shapes.
+    const total =
+      sizeOf(new Map([...asked].filter(([name]) => !buffers.has(name)))) +
+      sizeOf(new Map(left.map((name) => [name, stored.get(name)!])))
     run.check('total', scalar(total), scalar(Number(manifest.total_parameters)), EXACT)
   },
 }
