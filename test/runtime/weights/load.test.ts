@@ -72,6 +72,55 @@ describe('stored types', () => {
   })
 })
 
+describe('a share of a layer', () => {
+  const [out, width] = [3, 20]
+  const whole = Float32Array.from({ length: out * width }, (_, i) => i + 1)
+  const bias = Float32Array.of(1, 2, 3)
+  const columns = (...ranges: [first: number, end: number][]) =>
+    Array.from({ length: out }, (_, row) =>
+      ranges.flatMap(([first, end]) => [...whole.subarray(row * width + first, row * width + end)]),
+    ).flat()
+
+  /** What ranks of these speeds load of its weight, and which of them its bias. */
+  async function loaded(parameters: Parameters, speeds: number[]) {
+    const checkpoint = await checkpointOf({
+      'w.weight': { dtype: 'F32', shape: [out, width], data: whole },
+      'w.bias': { dtype: 'F32', shape: [out], data: bias },
+    })
+    const shares: { shape: readonly number[]; values: number[]; bias: boolean }[] = []
+    for (const index of speeds.keys()) {
+      const share = { tensor: { index, speeds } }
+      const weights = await loadWeights(device, checkpoint, parameters, { share, chunkBytes: 28 })
+      const { shape } = weights.tensor('w.weight')
+      const held = weights.affine('w').bias !== undefined
+      shares.push({ shape, values: await values(weights, 'w.weight'), bias: held })
+      weights.free()
+    }
+    return shares
+  }
+
+  it('is columns of its input', async () => {
+    const parameters = new Parameters().linear('w', out, width, true, { input: 5 })
+    expect(await loaded(parameters, [2, 3])).toEqual([
+      { shape: [out, 8], values: columns([0, 8]), bias: true },
+      { shape: [out, 12], values: columns([8, 20]), bias: false },
+    ])
+  })
+
+  it('is columns of both halves of an input that is two things side by side, each in units of its own', async () => {
+    const input = [
+      { size: 12, units: 3 },
+      { size: 8, units: 4 },
+    ] as const
+    const parameters = new Parameters().linear('w', out, width, true, { input })
+    expect(await loaded(parameters, [2, 1])).toEqual([
+      { shape: [out, 14], values: columns([0, 8], [12, 18]), bias: true },
+      { shape: [out, 6], values: columns([8, 12], [18, 20]), bias: false },
+    ])
+    expect(await loaded(parameters, [1])).toEqual([{ shape: [out, width], values: [...whole], bias: true }])
+  })
+})
+
 describe('layout', () => {
   it.each(['F32', 'BF16'] as const)('puts the channels of a %s convolution last, across chunks', async (dtype) => {
     const [out, input, window] = [5, 3, 3]

@@ -1,6 +1,6 @@
 // Norms and tables in f16, what f16 cannot hold, and weights as they are loaded.
 import type { Device } from '../../../../src/runtime/device.ts'
-import { gather, groupNorm, layerNorm, linear, rmsNorm } from '../../../../src/runtime/ops/index.ts'
+import { gather, groupNorm, layerNorm, linear, qkNorm, rmsNorm } from '../../../../src/runtime/ops/index.ts'
 import { Recorder } from '../../../../src/runtime/recorder.ts'
 import { openCheckpoint } from '../../../../src/runtime/weights/checkpoint.ts'
 import { loadWeights } from '../../../../src/runtime/weights/load.ts'
@@ -16,6 +16,7 @@ export async function* rows(device: Device): AsyncGenerator<Result> {
     yield normOf(device, 'layer', columns)
     yield normOf(device, 'rms', columns)
   }
+  for (const type of ['f32', 'f16'] as const) yield qkNormOf(device, type)
   for (const channels of [8, 20]) yield groupNormOf(device, channels)
   yield table(device)
   yield saturated(device)
@@ -41,6 +42,28 @@ async function normOf(device: Device, kind: 'layer' | 'rms', columns: number): P
     }
   }
   return compared(`${kind} norm of ${columns}`, inputs.g, y, expected, 'f16')
+}
+
+/** Two heads of 12, the first token at the third place. */
+async function qkNormOf(device: Device, type: 'f32' | 'f16'): Promise<Result> {
+  const inputs = new Inputs(device)
+  const [tokens, dim, first] = [5, 12, 2]
+  const x = inputs.of(type, [2, tokens, 2 * dim], 3)
+  const weight = inputs.of('f32', [dim])
+  const [cos, sin] = [inputs.of('f32', [first + tokens, dim]), inputs.of('f32', [first + tokens, dim])]
+  const rotary = { cos: cos.tensor, sin: sin.tensor, first }
+  const y = qkNorm(inputs.g, x.tensor, { eps: 1e-6, weight: weight.tensor, rotary, as: 'operand' })
+  const normed = Float64Array.from(x.values, (value, at) => {
+    const head = x.values.subarray(at - (at % dim), at - (at % dim) + dim)
+    const square = head.reduce((sum, v) => sum + v * v, 0) / dim
+    return (value / Math.sqrt(square + 1e-6)) * weight.values[at % dim]
+  })
+  const expected = normed.map((value, at) => {
+    const place = (first + (Math.floor(at / (2 * dim)) % tokens)) * dim + (at % dim)
+    const turned = at % 2 === 0 ? -normed[at + 1] : normed[at - 1]
+    return value * cos.values[place] + turned * sin.values[place]
+  })
+  return compared(`QK norm of ${type}`, inputs.g, y, expected, 'f16')
 }
 
 async function groupNormOf(device: Device, channels: number): Promise<Result> {
