@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { Component, ComponentOptions, ConfigOf } from '../../src/models/component.ts'
 import { fluxConfig } from '../../src/models/flux/config.ts'
 import { encodeText, type FluxInputs, fluxRotary, fluxTransformer } from '../../src/models/flux/transformer.ts'
+import type { Ranks } from '../../src/parallel/crew/ranks.ts'
+import { gatheringOf } from '../../src/parallel/methods/gathering.ts'
 import type { Device } from '../../src/runtime/device.ts'
 import { type Execution, onOneDevice } from '../../src/runtime/execution.ts'
 import { narrow } from '../../src/runtime/ops/index.ts'
@@ -80,6 +82,23 @@ describe('FLUX transformer', () => {
     }
     g.reset()
     flux.weights.free()
+  })
+
+  it('gives the same bits where ranks keep a share each of the weights of its blocks, of both kinds', async () => {
+    const io = loadGolden(SMALL)
+    const predict = async (g: Recorder, flux: Flux) => {
+      const execution = onOneDevice(blocksOf(flux), tokensOf(io))
+      const { image } = await fluxTransformer(g, flux.config, flux.weights, inputsOf(g, flux, io), execution)
+      const values = await g.read(image)
+      flux.weights.free()
+      return values
+    }
+    const predicted = await onRanks(2, async ({ g, device, fabric, index }) => {
+      const gathering = gatheringOf({ fabric } as Ranks, { ranks: [0, 1], index }, 'weights')
+      return predict(g, await load(SMALL, device, { share: () => ({ gathering }) }))
+    })
+    const alone = await predict(await testRecorder(), await load(SMALL))
+    for (const values of predicted) expect(values).toEqual(alone)
   })
 
   it('predicts the same on ranks that share the heads and neurons of its blocks', async () => {
