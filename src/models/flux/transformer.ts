@@ -4,7 +4,7 @@ import { linear } from '../../runtime/ops/index.ts'
 import type { Recorder } from '../../runtime/recorder.ts'
 import type { Tensor } from '../../runtime/tensor.ts'
 import type { Weights } from '../../runtime/weights/weights.ts'
-import { jointBlock, type States } from '../mmdit/block.ts'
+import { jointBlock, releaseStates, type States } from '../mmdit/block.ts'
 import { timeTextConditions } from '../mmdit/conditions.ts'
 import { projectOut } from '../mmdit/output.ts'
 import { rotaryOfIds, type SequenceRotary, uploadRotary } from '../rotary.ts'
@@ -68,7 +68,8 @@ export async function fluxTransformer(
   const given = { timesteps: thousandfold(timesteps), guidance: guidance && thousandfold(guidance), pooled }
   const conditions = await g.scope(() => timeTextConditions(g, w.at('time_text_embed'), given))
 
-  let states: States = { image: hidden ?? linear(g, latents!, w.affine('x_embedder')), text: textHidden }
+  const entering: States = { image: hidden ?? linear(g, latents!, w.affine('x_embedder')), text: textHidden }
+  let states = entering
   const end = c.layers + c.singleLayers
   for (let i = blocks.first; i < blocks.end; i++) {
     const { image, text } = states
@@ -76,7 +77,7 @@ export async function fluxTransformer(
     const double = i < c.layers
     const key = double ? `transformer_blocks.${i}` : `single_transformer_blocks.${i - c.layers}`
     const shape = { key, headDim: c.headDim, rotary }
-    states = await w
+    const next = await w
       .at(key)
       .using(g, (own) =>
         g.scope(() =>
@@ -85,6 +86,8 @@ export async function fluxTransformer(
             : singleBlock(g, { ...shape, last: i + 1 === end }, own, before, conditions, execution),
         ),
       )
+    if (states !== entering) releaseStates(g, states)
+    states = next
   }
   return blocks.tail ? { image: projectOut(g, w, states.image, conditions) } : states
 }

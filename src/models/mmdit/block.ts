@@ -16,6 +16,12 @@ export interface States {
   readonly text?: Tensor
 }
 
+/** Gives back what a block made, once the next has used it: where ranks wait for each other, scopes end too late for that. */
+export function releaseStates(g: Recorder, { image, text }: States): void {
+  g.release(image)
+  g.release(text)
+}
+
 export interface JointBlock extends Pick<JointBlockShape, 'headDim' | 'qkNorm' | 'dual' | 'contextPreOnly'> {
   /** The block's key, which names its attention. */
   readonly key: string

@@ -4,7 +4,7 @@ import { linear, patchify } from '../../runtime/ops/index.ts'
 import type { Recorder } from '../../runtime/recorder.ts'
 import type { Tensor } from '../../runtime/tensor.ts'
 import type { Weights } from '../../runtime/weights/weights.ts'
-import { jointBlock, type States } from '../mmdit/block.ts'
+import { jointBlock, releaseStates, type States } from '../mmdit/block.ts'
 import { timeTextConditions } from '../mmdit/conditions.ts'
 import { projectOut } from '../mmdit/output.ts'
 import type { SD3Config } from './config.ts'
@@ -49,13 +49,18 @@ export async function sd3Transformer(
 
   const image =
     hidden ?? (await g.scope(() => embedPatches(g, c, w.at('pos_embed'), latents!, timesteps.length, tokens)))
-  let states: States = { image, text: textHidden }
+  const entering: States = { image, text: textHidden }
+  let states = entering
   for (let i = blocks.first; i < blocks.end; i++) {
     if (skipLayers.includes(i)) continue
     const key = `transformer_blocks.${i}`
     const shape = { key, textFirst: false, ...blockShape(c, i) }
     const before = { image: states.image, text: states.text! }
-    states = await w.at(key).using(g, (own) => g.scope(() => jointBlock(g, shape, own, before, conditions, execution)))
+    const next = await w
+      .at(key)
+      .using(g, (own) => g.scope(() => jointBlock(g, shape, own, before, conditions, execution)))
+    if (states !== entering) releaseStates(g, states)
+    states = next
   }
   return blocks.tail ? { image: projectOut(g, w, states.image, conditions) } : states
 }
