@@ -18,7 +18,7 @@ const NOT_CHECKPOINT = /(^|\/)(io[^/]*\.safetensors|meta\.json|tokens\.json)$/
 export function folder(root: string, only?: readonly string[]): Files {
   const names = (only ?? readdirSync(root, { recursive: true, encoding: 'utf8' }))
     .map((name) => name.replaceAll('\\', '/'))
-    .filter((name) => /\.(json|safetensors|model)$/.test(name) && !NOT_CHECKPOINT.test(name))
+    .filter((name) => /\.(json|safetensors|model|txt)$/.test(name) && !NOT_CHECKPOINT.test(name))
   return new Map(names.sort().map((name) => [name, new Uint8Array(readFileSync(join(root, name)))]))
 }
 

@@ -1,4 +1,4 @@
-import { Normalizer, PrecompiledNormalizer, SequenceNormalizer } from '@huggingface/tokenizers'
+import { Normalizer } from '@huggingface/tokenizers'
 import { DitError } from '../../runtime/errors.ts'
 import { fromBase64 } from './base64.ts'
 
@@ -83,16 +83,6 @@ export class CharsMapNormalizer extends Normalizer {
     const message = `${this.what} is damaged: the normalizer's character map: ${why}`
     return new DitError('corrupt', message, 'Fetch the file again.', { cause })
   }
-}
-
-/** The same normalizer with the library's approximate character maps replaced by exact ones. */
-export function withExactCharsMaps(normalizer: Normalizer | null, what: string): Normalizer | null {
-  if (normalizer instanceof SequenceNormalizer) {
-    normalizer.normalizers = normalizer.normalizers.map((part) => withExactCharsMaps(part, what))
-  }
-  if (!(normalizer instanceof PrecompiledNormalizer)) return normalizer
-  const map: unknown = normalizer.charsmap
-  return typeof map === 'string' && map !== '' ? new CharsMapNormalizer(map, what) : null
 }
 
 function offsetOf(unit: number): number {

@@ -1,8 +1,5 @@
-import { DitError } from '../../runtime/errors.ts'
 import { show } from '../../runtime/show.ts'
-
-/** Far above any vocabulary; bounds what a damaged id can make the library allocate. */
-const MOST_TOKENS = 10_000_000
+import { corrupt, isTokenId, MOST_TOKENS, readVocabulary } from './vocabulary.ts'
 
 /**
  * Checks of a parsed tokenizer.json what the tokenizers library takes on trust and would trip over later.
@@ -18,9 +15,7 @@ export function checkTokenizerJson(json: unknown, what: string): object {
     throw corrupt(what, 'an added token has no content or no sensible id')
   }
   if (model.type === 'Unigram' || Array.isArray(model.vocab)) checkUnigram(model, what)
-  else if (!isObject(model.vocab) || !Object.values(model.vocab).every(isId)) {
-    throw corrupt(what, 'the vocabulary does not map tokens to ids')
-  }
+  else readVocabulary(model.vocab, what)
   return json
 }
 
@@ -39,7 +34,7 @@ function checkUnigram(model: Record<string, unknown>, what: string): void {
   if (!Array.isArray(vocab) || vocab.length === 0 || vocab.length > MOST_TOKENS || !vocab.every(isScoredPiece)) {
     throw corrupt(what, 'the vocabulary is no list of pieces with scores')
   }
-  if (!isId(unk_id) || unk_id >= vocab.length) {
+  if (!isTokenId(unk_id) || unk_id >= vocab.length) {
     throw corrupt(what, `unk_id is ${show(unk_id)}, expected an index into ${vocab.length} pieces`)
   }
 }
@@ -49,17 +44,9 @@ function isScoredPiece(entry: unknown): boolean {
 }
 
 function isAddedToken(token: unknown): boolean {
-  return isObject(token) && isId(token.id) && typeof token.content === 'string' && token.content !== ''
-}
-
-function isId(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < MOST_TOKENS
+  return isObject(token) && isTokenId(token.id) && typeof token.content === 'string' && token.content !== ''
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function corrupt(what: string, why: string): DitError {
-  return new DitError('corrupt', `${what} is damaged: ${why}`, 'Fetch the file again.')
 }

@@ -1,7 +1,7 @@
 import { Tokenizer } from '@huggingface/tokenizers'
 import { DitError } from '../../runtime/errors.ts'
 import { show } from '../../runtime/show.ts'
-import { withExactCharsMaps } from './chars_map.ts'
+import { makeExact } from './exact_parts.ts'
 
 export interface EncodeOptions {
   /** Tokens at most, with the special ones; longer texts are cut before the last special tokens. */
@@ -46,7 +46,7 @@ export class TextTokenizer {
     this.what = settings.what
     this.modelMaxLength = settings.modelMaxLength
     this.tokenizer = this.guard(() => new Tokenizer(json, settings.config))
-    this.tokenizer.normalizer = withExactCharsMaps(this.tokenizer.normalizer, settings.what)
+    makeExact(this.tokenizer, settings.what)
     const padId = this.tokenizer.token_to_id(settings.padToken)
     if (padId === undefined) throw this.corrupt(`it lacks the padding token ${show(settings.padToken)}`)
     this.padId = padId

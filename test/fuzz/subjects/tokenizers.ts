@@ -1,6 +1,7 @@
 import { loadTokenizer } from '../../../src/models/tokenizers/load_tokenizer.ts'
 import { memorySource } from '../../../src/runtime/weights/memory_source.ts'
 import { EMOJI, folder, GOLDEN, mutateFile } from '../fixtures.ts'
+import { mutateBytes } from '../mutations/bytes.ts'
 import type { Subject } from './subject.ts'
 
 const TEXTS = [
@@ -13,13 +14,21 @@ const TEXTS = [
 /** Fewer than the last text's tokens, so that decoding is fuzzed too. */
 const LENGTH = 24
 
-/** tokenizer.json or spiece.model, with the configs beside it: ids of a few texts. */
+/** Folders by the file that they are known by. */
+const FOLDERS: Record<string, string> = {
+  'tokenizer.json': `${EMOJI}/tokenizer`,
+  'spiece.model': `${GOLDEN}/pipeline_pixart_sigma/tokenizer`,
+  'vocab.json': `${GOLDEN}/tokenizer_clip`,
+  'vocab.txt': `${GOLDEN}/tokenizer_bert`,
+}
+
+/** A tokenizer's files with the configs beside them: ids of a few texts. */
 export const tokenizers: Subject = {
   name: 'tokenizers',
-  variants: ['tokenizer.json', 'spiece.model'],
-  files: (variant) =>
-    variant === 'spiece.model' ? folder(`${GOLDEN}/pipeline_pixart_sigma/tokenizer`) : folder(`${EMOJI}/tokenizer`),
-  mutate: mutateFile,
+  variants: Object.keys(FOLDERS),
+  files: (variant) => folder(FOLDERS[variant]),
+  // Each key of a vocabulary means something: there are no unknown ones to add.
+  mutate: (r, path, bytes) => (path === 'vocab.json' ? mutateBytes(r, bytes) : mutateFile(r, path, bytes)),
   async run(files) {
     const tokenizer = await loadTokenizer(memorySource(files), '')
     const encoded = tokenizer.encode(TEXTS, { maxLength: LENGTH, padding: 'max_length' })

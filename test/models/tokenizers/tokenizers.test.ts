@@ -131,7 +131,7 @@ describe('bad tokenizer folders', () => {
 
   it('tells what is missing, damaged or of another kind', async () => {
     expect(await failure({ 'tokenizer_config.json': config })).toMatchObject({ kind: 'not-found' })
-    expect(await failure({ 'vocab.json': '{}', 'merges.txt': '' })).toMatchObject({ kind: 'unsupported' })
+    expect(await failure({ 'vocab.json': '{}', 'merges.txt': '' })).toMatchObject({ kind: 'corrupt' })
     expect((await failure({ 'spiece.model': model, 'tokenizer_config.json': '{' })).message).toContain(
       'tokenizer_config',
     )
