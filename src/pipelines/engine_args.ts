@@ -48,9 +48,13 @@ export class EngineArgs {
       const args = this.#args
       const model = args.text('model')
       if (model === undefined) throw new UsageError('a model is needed: --model FOLDER')
-      const { config, devices, workers } = readParallelArgs(args)
-      if (!config) throw new UsageError('--devices alone says not how: give degrees, such as --ulysses_degree 2')
-      checkParallelConfig(config, devices)
+      const { config, devices, choose, workers } = readParallelArgs(args)
+      if (choose) {
+        const hint =
+          'Give degrees, such as --ulysses_degree 2; planMeshes and webdit plan --devices tell which are fastest.'
+        throw new UsageError(`--devices ${devices} alone says not how to divide the work`, hint)
+      }
+      checkParallelConfig(config, devices === 'auto' ? undefined : devices)
       return {
         engineConfig: { model, variant: args.text('variant'), parallel: config, kind: workers },
         inputConfig: { prompt: args.texts('prompt'), call: { ...readCall(args), seed: args.number('seed') } },

@@ -1,4 +1,5 @@
 import { expose, type ProxyMarked, type Remote, transfer } from 'comlink'
+import { oneRank } from '../parallel/crew/ranks.ts'
 import { Fabric } from '../parallel/fabric/fabric.ts'
 import { openTransport } from '../parallel/fabric/links.ts'
 import type { Span } from '../parallel/trace/timeline.ts'
@@ -7,6 +8,7 @@ import { DitError } from '../runtime/errors.ts'
 import { currentRuntime, openPlatform, type PlatformOptions } from '../runtime/platform/platform.ts'
 import { DiffusionPipeline, type FromPretrainedOptions, type Pipeline } from './diffusion_pipeline.ts'
 import type { DitImage } from './image/image.ts'
+import { type MeasuredShapes, measureRank, type RankFigures } from './mesh_plan/measure_rank.ts'
 import { Calls, type Outcome, type PlainFailure, typedFailure } from './outcome.ts'
 import type { PixArtOptions } from './pixart.ts'
 import { type Place, type Placed, takePlace } from './team/place.ts'
@@ -78,6 +80,19 @@ const rank = {
         closeDevice()
         throw error
       }
+    })
+  },
+
+  /** Opens a device, meets the other ranks, and measures instead of drawing. */
+  measure(
+    call: number,
+    { place, platform, tier }: PlainLoading,
+    shapes: MeasuredShapes,
+  ): Promise<Outcome<RankFigures>> {
+    return calls.outcome(call, async () => {
+      device ??= await Device.open(await openPlatform(platform), { tier })
+      placed = place && (await takePlace(device, place))
+      return measureRank(device, placed?.ranks ?? oneRank(), shapes)
     })
   },
 
@@ -171,6 +186,7 @@ export type RankApi = Remote<{
     options: PlainCall,
     onStep?: OnStep & ProxyMarked,
   ): Promise<Outcome<RankOutput>>
+  measure(call: number, options: PlainLoading, shapes: MeasuredShapes): Promise<Outcome<RankFigures>>
   abort(call: number): void
   interrupt(failure: PlainFailure): void
   meetAgain(call: number, place: Place): Promise<Outcome<void>>

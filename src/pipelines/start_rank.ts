@@ -117,7 +117,7 @@ export async function startRank(model: string, options: RankOptions = {}): Promi
 }
 
 /** Ports go to the rank's thread with the message that has them. */
-function handedOver<T extends object>(message: T, place: Place | undefined): T {
+export function handedOver<T extends object>(message: T, place: Place | undefined): T {
   if (place?.links.by !== 'ports') return message
   return transfer(
     message,
@@ -125,7 +125,8 @@ function handedOver<T extends object>(message: T, place: Place | undefined): T {
   )
 }
 
-async function startThread(url: URL | undefined, process: RankOptions['process']): Promise<Thread> {
+/** A thread or process that answers to RankApi. */
+export async function startThread(url?: URL, process?: RankOptions['process']): Promise<Thread> {
   if (currentRuntime() === 'node') {
     if (process) return (await import('./rank_process.node.ts')).startRankProcess(url, process.env)
     return (await import('./rank_endpoint.node.ts')).startThread(url)

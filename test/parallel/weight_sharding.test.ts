@@ -5,6 +5,7 @@ import { t5Parameters } from '../../src/models/t5/config.ts'
 import { t5Encoder } from '../../src/models/t5/encoder.ts'
 import { ON_ONE_DEVICE, type ParallelConfig } from '../../src/parallel/config/parallel_config.ts'
 import { bytesSent, type Workload } from '../../src/parallel/cost/bytes.ts'
+import type { Ranks } from '../../src/parallel/crew/ranks.ts'
 import { encoderShareOf } from '../../src/parallel/crew/stages.ts'
 import { type Degrees, Mesh, ONE_RANK, sizeOf } from '../../src/parallel/mesh/mesh.ts'
 import { blockLayouts, byteShares } from '../../src/runtime/weights/block_layout.ts'
@@ -92,7 +93,7 @@ describe('a transformer of which each rank keeps a share of every block', () => 
       expect(joined(sharded.map(({ final }) => final))).toEqual(joined(kept.map(({ final }) => final)))
 
       const weights = {
-        blocks: (tensor: number) => Array<number>(LAYERS).fill(blockBytes(degrees.tensor, tensor)),
+        blocks: ({ mesh }: Ranks) => Array<number>(LAYERS).fill(blockBytes(degrees.tensor, mesh.at('tensor'))),
         passesOfText: 1,
       }
       const formula = bytesSent({ ...config, shardDit: true }, { ...WORKLOAD, weights })

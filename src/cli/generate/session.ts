@@ -52,7 +52,7 @@ export async function withSession(
       io,
     }
     const facts = await modelFacts(source)
-    const mesh = meshOf(args)
+    const mesh = await meshOf(args, settings, io)
     const size = latents && latentsSize(latents, facts.scale, settings.call)
     if (mesh.config) checkDividedRequest(mesh.config, facts, { ...settings.call, ...size }, mesh.devices)
     if (!mesh.config && args.has('trace')) {

@@ -4,10 +4,12 @@ import type { ParallelConfig } from './parallel_config.ts'
 
 /** What a command line says of ranks. */
 export interface ParallelArgs {
-  /** Undefined where webdit is to choose. */
-  readonly config: ParallelConfig | undefined
-  /** Ranks that were asked for; undefined where the degrees tell, or webdit is to choose. */
-  readonly devices: number | undefined
+  /** What was said; its degrees are 1 where webdit is to choose them. */
+  readonly config: ParallelConfig
+  /** Ranks that were asked for: a number, or as many as there are cards; undefined where the degrees tell. */
+  readonly devices: number | 'auto' | undefined
+  /** Whether webdit is to choose the degrees for that many ranks. */
+  readonly choose: boolean
   readonly workers: 'processes' | 'threads' | 'one device' | undefined
 }
 
@@ -24,7 +26,8 @@ export function readParallelArgs(args: ParsedArgs): ParallelArgs {
   }
   const devices = readDevices(args)
   const size = sizeOf(degrees)
-  const chosen = size === 1 && devices !== undefined && devices !== 1
+  const choose = size === 1 && devices !== undefined && devices !== 1
+  const decoders = choose ? Number.MAX_SAFE_INTEGER : size / degrees.data
   const config: ParallelConfig = {
     degrees,
     numPipelinePatch: args.number('num_pipeline_patch') ?? degrees.pipefusion,
@@ -32,16 +35,12 @@ export function readParallelArgs(args: ParsedArgs): ParallelArgs {
     attnLayerNumForPp: readNumbers(args, 'attn_layer_num_for_pp', args.texts('attn_layer_num_for_pp')),
     distrifusion: args.has('use_distrifusion'),
     // 0 is xDiT's default: no ranks of its own for it.
-    vaeParallelSize: args.number('vae_parallel_size') || (args.has('use_parallel_vae') ? size / degrees.data : 1),
+    vaeParallelSize: args.number('vae_parallel_size') || (args.has('use_parallel_vae') ? decoders : 1),
     shardDit: args.has('shard_dit'),
     shardT5Encoder: args.has('shard_t5_encoder'),
     deviceWeights: readWeights(args),
   }
-  return {
-    config: chosen ? undefined : config,
-    devices: devices === 'auto' ? undefined : devices,
-    workers: readWorkers(args),
-  }
+  return { config, devices, choose, workers: readWorkers(args) }
 }
 
 function readDevices(args: ParsedArgs): number | 'auto' | undefined {

@@ -12,12 +12,12 @@ const UNIT = 256
  * S bytes: (N − 1) / N · S for each block and pass, whatever the picture.
  */
 export function weightBytes(part: Part, { blocks, weights, text }: Workload): Bytes {
-  const { config, mesh, dealt, passes } = part
+  const { config, dealt, passes } = part
   if (lengthOf(dealt) === 0) return {}
   const bytes: Record<string, number> = {}
   if (config.shardDit && weights) {
     const stage = blocksOf(part, blocks)
-    const own = weights.blocks(mesh.at('tensor')).slice(stage.first, stage.end)
+    const own = weights.blocks(part).slice(stage.first, stage.end)
     const times = weights.passesOfText + total(passes.map((pass) => pass.times))
     bytes.weights = times * total(own.map((size) => sentOf(size, sharingGroup(part))))
   }

@@ -1,4 +1,5 @@
 import type { Grid } from '../crew/pieces.ts'
+import type { Ranks } from '../crew/ranks.ts'
 import type { Decoder } from './vae.ts'
 
 /** A text as its encoder gives it. */
@@ -42,14 +43,16 @@ export interface Workload {
     /** Bytes of the encoder's blocks, where ranks keep a share of each. */
     readonly blocks?: readonly number[]
   }
-  /** Bytes of the transformer's blocks on one of the tensor-parallel ranks, where others keep a share of each. */
+  /** Bytes of all blocks of the transformer, cut for a tensor-parallel rank, where others keep a share of each. */
   readonly weights?: {
-    readonly blocks: (tensor: number) => readonly number[]
+    readonly blocks: (ranks: Ranks) => readonly number[]
     /** How often the text alone goes through all blocks (keys of cross-attention). */
     readonly passesOfText: number
   }
   /** Of the autoencoder; none where latents are asked for. */
   readonly decoder?: Decoder
+  /** FLOP in a block, for predicting time: of each token, and of each pair of a token and a key. */
+  readonly compute?: { readonly perToken: number; readonly perPair: number }
   /** Bytes of a value: 4 and 4 in tier f32, 4 and 2 in tier f16. */
   readonly elementBytes: { readonly stream: number; readonly operand: number }
 }

@@ -59,6 +59,18 @@ function commonPrefix([first, ...others]: readonly string[]): string {
   return first.slice(0, first.lastIndexOf('.', length - 1) + 1)
 }
 
+/** Blocks whose weights are whole at a time: the one that runs, and the one that comes next. */
+const SLOTS = 2
+
+/** The slot in which the block at that place among others is whole. */
+export const slotOf = (at: number): number => at % SLOTS
+
+/** Bytes of the slots that blocks take turns in. */
+export const slotBytes = (layouts: readonly BlockLayout[]): number[] =>
+  Array.from({ length: Math.min(SLOTS, layouts.length) }, (_, slot) =>
+    Math.max(...layouts.filter((__, at) => slotOf(at) === slot).map(({ bytes }) => bytes)),
+  )
+
 /** The bytes of a block that each of so many ranks keeps: as many each, but for the last ones. */
 export function byteShares(bytes: number, ranks: number): Share[] {
   const size = Math.ceil(bytes / ALIGN / ranks) * ALIGN

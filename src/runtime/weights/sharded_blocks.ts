@@ -3,12 +3,9 @@ import { DitError } from '../errors.ts'
 import type { Recorder } from '../recorder.ts'
 import type { Share } from '../shares.ts'
 import { type Placement, Tensor } from '../tensor.ts'
-import { type BlockLayout, byteShares } from './block_layout.ts'
+import { type BlockLayout, byteShares, slotBytes, slotOf } from './block_layout.ts'
 import type { Gathering } from './share.ts'
 import { freeWeightBuffer, weightBuffer } from './weight_buffer.ts'
-
-/** Blocks whose weights are whole at a time: the one that runs, and the one that comes next. */
-const SLOTS = 2
 
 /** A block of which this rank keeps a share. */
 interface ShardedBlock {
@@ -43,15 +40,12 @@ export class ShardedBlocks {
   async allocate(layouts: readonly BlockLayout[]): Promise<readonly ShardedBlock[]> {
     const { index, size } = this.#gathering
     const slots: Placement[] = []
-    for (let k = 0; k < Math.min(SLOTS, layouts.length); k++) {
-      const greatest = Math.max(...layouts.filter((_, at) => at % SLOTS === k).map(({ bytes }) => bytes))
-      slots.push(await this.#buffer(greatest, 'the weights of a block'))
-    }
+    for (const bytes of slotBytes(layouts)) slots.push(await this.#buffer(bytes, 'the weights of a block'))
     for (const [at, layout] of layouts.entries()) {
       const shares = byteShares(layout.bytes, size)
       const bytes = shares[index].end - shares[index].first
       const own = bytes > 0 ? placed(bytes, await this.#buffer(bytes, `a share of ${layout.prefix}`)) : undefined
-      const slot = slots[at % SLOTS]
+      const slot = slots[slotOf(at)]
       for (const { tensor, offset } of layout.weights) tensor.placement = { ...slot, offset }
       const tensors = new Map(layout.weights.map(({ name, tensor }) => [name, tensor]))
       this.#blocks.push({ layout, shares, own, whole: placed(layout.bytes, slot), tensors })

@@ -1,0 +1,52 @@
+import type { Machine } from '../../parallel/planner/machine.ts'
+import { measureMachine } from '../../pipelines/mesh_plan/measure_machine.ts'
+import type { MeasuredShapes } from '../../pipelines/mesh_plan/measure_rank.ts'
+import { listCards } from '../../runtime/platform/cards/list_cards.ts'
+import type { CliIo, ParsedArgs } from '../command.ts'
+import { deviceChoice } from '../device_options.ts'
+import { quantity } from './quantities.ts'
+
+/** What one H100 was measured to do (bench/RESULTS.md): for plans of machines that are not at hand. */
+const ASSUMED: Machine = { linear: 14e12, attention: 14e12, bandwidth: 5e9, latency: 200e-6 }
+
+/** A machine that is planned for, and how fast its devices are relative to each other. */
+export interface PlannedMachine {
+  readonly machine: Machine
+  readonly speeds: readonly number[] | undefined
+}
+
+/** Ranks for --devices auto: as many as this machine has cards. */
+export async function countCards(args: ParsedArgs, io: CliIo): Promise<number> {
+  const { cards } = await listCards({ backend: deviceChoice(args).backend })
+  io.note(`--devices auto: this machine has ${cards.length === 1 ? 'one card' : `${cards.length} cards`}`)
+  return Math.max(1, cards.length)
+}
+
+/** What is given counts; the rest is measured by as many ranks, or assumed. */
+export async function machineOf(
+  args: ParsedArgs,
+  io: CliIo,
+  devices: number,
+  measure: (() => Promise<MeasuredShapes>) | undefined,
+): Promise<PlannedMachine> {
+  const flops = quantity(args, 'device_flops')
+  const bandwidth = quantity(args, 'link_bandwidth')
+  const latency = quantity(args, 'link_latency')
+  const { memory, tier, adapter, backend } = deviceChoice(args)
+  const all = flops !== undefined && bandwidth !== undefined && latency !== undefined
+  const platform = { adapter, backend }
+  const onNote = (line: string) => io.note(line)
+  const measured =
+    measure && !all ? await measureMachine(devices, await measure(), { tier, platform, onNote }) : undefined
+  const found: Machine = measured ?? ASSUMED
+  return {
+    machine: {
+      linear: flops ?? found.linear,
+      attention: flops ?? found.attention,
+      bandwidth: bandwidth ?? found.bandwidth,
+      latency: latency ?? found.latency,
+      memory,
+    },
+    speeds: measured?.speeds,
+  }
+}

@@ -1,0 +1,23 @@
+import type { KernelTarget } from '../kernel.ts'
+import { blockLayouts, byteShares, slotBytes } from './block_layout.ts'
+import { deviceTensor, type Parameters } from './parameters.ts'
+import { needed, slicedShape, sliceOf, type WeightShare } from './share.ts'
+
+/** Bytes that `loadWeights` takes on a device for a share of these parameters. */
+export function shareBytes({ all }: Parameters, share: WeightShare, target: KernelTarget): number {
+  const { gathering } = share
+  const wanted = [...all].filter(([, parameter]) => needed(parameter, share))
+  let bytes = 0
+  for (const [name, parameter] of wanted) {
+    if (gathering && typeof parameter.at === 'number') continue
+    const shape = slicedShape(parameter.shape, sliceOf(parameter, share))
+    bytes += deviceTensor(name, { ...parameter, shape }, target).bytes
+  }
+  if (!gathering) return bytes
+  const layouts = blockLayouts(wanted, share, target)
+  for (const layout of layouts) {
+    const { first, end } = byteShares(layout.bytes, gathering.size)[gathering.index]
+    bytes += end - first
+  }
+  return slotBytes(layouts).reduce((sum, slot) => sum + slot, bytes)
+}
