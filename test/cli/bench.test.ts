@@ -28,6 +28,20 @@ const bench = (...flags: string[]) => run('bench', 2, flags)
 const generate = (...flags: string[]) => run('generate', 3, flags)
 
 describe('webdit bench', () => {
+  it('compares what ranks draw with one device where it differs by design, or where that is asked for', async () => {
+    const ranks = ['--workers', 'one_device', '--output_type', 'pil']
+    const psnr = async (...flags: string[]) => {
+      const { code, out } = await bench(...ranks, ...flags)
+      expect(code).toBe(0)
+      return /^PSNR against one device: (.*) dB$/.exec(out.at(-1)!)?.[1]
+    }
+    // The patches' keys are of the step before in the second step.
+    expect(Number(await psnr('--pipefusion_parallel_degree', '2'))).toBeGreaterThan(10)
+    expect(await psnr('--pipefusion_parallel_degree', '2', '--warmup_steps', '2')).toBe('infinite')
+    expect(await psnr('--use_cfg_parallel')).toBeUndefined()
+    expect(await psnr('--use_cfg_parallel', '--compare', 'yes')).toBe('infinite')
+  })
+
   it('times the calls behind the warm-up, and writes them as xDiT’s runner does, with the last pictures', async () => {
     const { code, out, err } = await bench('--num_iterations', '3', '--warmup_calls', '1')
     expect(code).toBe(0)

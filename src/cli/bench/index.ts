@@ -5,7 +5,9 @@ import { type CliIo, type Command, type ParsedArgs, UsageError } from '../comman
 import type { Drawing } from '../generate/drawing.ts'
 import { measured, writeProfile } from '../generate/profile.ts'
 import { draw, type Session, withDevice, withSession, write } from '../generate/session.ts'
+import { comparedLine, compares } from './compared.ts'
 import { BENCH_DESCRIPTION, BENCH_OPTIONS } from './options.ts'
+import { predictedLine, predictedStep } from './predicted.ts'
 import { CallClock, type CallTiming, summary } from './timings.ts'
 
 /** As xDiT's runner names it. */
@@ -24,8 +26,12 @@ export const benchCommand: Command = {
 async function bench(args: ParsedArgs, io: CliIo): Promise<number> {
   const iterations = count(args, 'num_iterations', 1, 1)
   const warmups = count(args, 'warmup_calls', 0, 0)
-  await withSession(args, io, (session) =>
-    withDevice(session, async (load, device) => {
+  const choice = compareChoice(args)
+  await withSession(args, io, async (session) => {
+    const predicted = await predictedStep(session, args)
+    const compared = compares(session, choice)
+    let last: PipelineOutput | undefined
+    await withDevice(session, async (load, device) => {
       const drawing = await load()
       try {
         for (let i = 1; i <= warmups; i++) {
@@ -33,14 +39,13 @@ async function bench(args: ParsedArgs, io: CliIo): Promise<number> {
           io.note(`warm-up call ${i} of ${warmups}: ${timing.call.toFixed(3)} s`)
         }
         const timings: CallTiming[] = []
-        let last: PipelineOutput | undefined
         for (let i = 1; i <= iterations; i++) {
           const { timing, output } = await timedCall(session, drawing, `iteration ${i} of ${iterations}`)
           io.note(`iteration ${i} of ${iterations}: ${timing.call.toFixed(3)} s`)
           timings.push(timing)
           last = output
         }
-        if (last) await report(session, drawing, timings, last)
+        if (last) await report(session, drawing, timings, last, predicted)
         const { trace } = session
         if (trace !== undefined && device) {
           const { profile } = await measured(device, () => timedCall(session, drawing, 'measured call'))
@@ -49,9 +54,16 @@ async function bench(args: ParsedArgs, io: CliIo): Promise<number> {
       } finally {
         await drawing.close()
       }
-    }),
-  )
+    })
+    if (compared && last) io.print(await comparedLine(session, last))
+  })
   return 0
+}
+
+function compareChoice(args: ParsedArgs): string | undefined {
+  const asked = args.text('compare')
+  if (asked === undefined || asked === 'yes' || asked === 'no') return asked
+  throw new UsageError(`--compare is ${JSON.stringify(asked)}, expected yes or no`)
 }
 
 async function timedCall(session: Session, drawing: Drawing, what: string) {
@@ -65,11 +77,24 @@ async function timedCall(session: Session, drawing: Drawing, what: string) {
   return { timing: clock.done(), output }
 }
 
-async function report(session: Session, drawing: Drawing, timings: readonly CallTiming[], output: PipelineOutput) {
+async function report(
+  session: Session,
+  drawing: Drawing,
+  timings: readonly CallTiming[],
+  output: PipelineOutput,
+  predicted: number | undefined,
+) {
   const { settings, io } = session
   for (const warning of output.warnings) io.note(`warning: ${warning}`)
   const pictures = output.latents.shape[0]
   for (const line of summary(timings, pictures)) io.print(line)
+  if (predicted !== undefined) {
+    for (const line of predictedLine(
+      predicted,
+      timings.flatMap(({ steps }) => steps),
+    ))
+      io.print(line)
+  }
   const path = join(settings.outputDirectory, TIMINGS_FILE)
   const seconds = timings.map(({ call }) => call)
   await writeWhole(path, new TextEncoder().encode(`${JSON.stringify(seconds, null, 2)}\n`))

@@ -13,6 +13,12 @@ export const BENCH_OPTIONS: readonly OptionSpec[] = [
     type: 'integer',
     help: 'Calls before the first that is timed; without one, the first timed call compiles kernels. Default: 0.',
   },
+  {
+    name: 'compare',
+    type: 'text',
+    value: 'yes|no',
+    help: 'Draw the same on one device, and tell the PSNR of what ranks drew. Default: where they work with keys of the step before (PipeFusion, DistriFusion).',
+  },
   ...GENERATE_OPTIONS.map((option) =>
     option.name === 'profile'
       ? {
@@ -24,7 +30,8 @@ export const BENCH_OPTIONS: readonly OptionSpec[] = [
 ]
 
 export const BENCH_DESCRIPTION = `Times calls of the pipeline, as xDiT's runner does. Prints seconds a picture and a step, and writes the pictures of the
-last call, and timings.json: a list of the seconds that each timed call took.
+last call, and timings.json: a list of the seconds that each timed call took. Where ranks draw it prints what was predicted
+of a step beside what was measured, and how far the pictures of PipeFusion are from one device's.
 
 Examples:
   webdit bench --prompt "red apple" --seed 42 --num_iterations 5 --warmup_calls 1

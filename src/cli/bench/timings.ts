@@ -52,8 +52,12 @@ export function summary(timings: readonly CallTiming[], pictures: number): strin
 }
 
 function statistics(values: readonly number[]): [mean: number, median: number, min: number, max: number] {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+  return [mean, median(values), Math.min(...values), Math.max(...values)]
+}
+
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = sorted.length >> 1
-  const median = sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-  return [sorted.reduce((sum, value) => sum + value, 0) / sorted.length, median, sorted[0], sorted[sorted.length - 1]]
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }

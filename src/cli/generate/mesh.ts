@@ -40,7 +40,7 @@ async function chosen(
   devices: number,
   config: ParallelConfig,
 ): Promise<Omit<Mesh, 'workers'>> {
-  const { machine, speeds } = await machineOf(args, io, devices, () => measuredShapes(model, call))
+  const { machine, speeds } = await machineOf(args, devices, () => measuredShapes(model, call))
   const { tier } = deviceChoice(args)
   const { meshes, oneDevice } = await planMeshes(model, prompts, {
     devices,

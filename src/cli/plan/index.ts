@@ -70,7 +70,7 @@ async function planForDevices(args: ParsedArgs, io: CliIo, { config, devices, ch
   const model = readModel(args)
   const call = { ...readCall(args), signal: io.signal }
   const measure = asksDevice(args) ? () => measuredShapes(model, call) : undefined
-  const { machine, speeds } = await machineOf(args, io, ranks, measure)
+  const { machine, speeds } = await machineOf(args, ranks, measure)
   const prompts = args.texts('prompt')
   const plan = await planMeshes(model, prompts.length > 0 ? prompts : undefined, {
     devices: ranks,

@@ -25,7 +25,6 @@ export async function countCards(args: ParsedArgs, io: CliIo): Promise<number> {
 /** What is given counts; the rest is measured by as many ranks, or assumed. */
 export async function machineOf(
   args: ParsedArgs,
-  io: CliIo,
   devices: number,
   measure: (() => Promise<MeasuredShapes>) | undefined,
 ): Promise<PlannedMachine> {
@@ -35,9 +34,7 @@ export async function machineOf(
   const { memory, tier, adapter, backend } = deviceChoice(args)
   const all = flops !== undefined && bandwidth !== undefined && latency !== undefined
   const platform = { adapter, backend }
-  const onNote = (line: string) => io.note(line)
-  const measured =
-    measure && !all ? await measureMachine(devices, await measure(), { tier, platform, onNote }) : undefined
+  const measured = measure && !all ? await measureMachine(devices, await measure(), { tier, platform }) : undefined
   const found: Machine = measured ?? ASSUMED
   return {
     machine: {

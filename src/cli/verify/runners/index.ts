@@ -4,6 +4,8 @@ import type { Runner } from '../run.ts'
 import { notBuilt } from '../unsupported.ts'
 import { attentionRunner, ringRunner } from './attention.ts'
 import { autoencoderKL } from './autoencoder_kl.ts'
+import { bertModel } from './bert_encoder.ts'
+import { clipTextModel, clipTextModelWithProjection } from './clip_encoder.ts'
 import { fluxTransformer2DModel } from './flux_transformer.ts'
 import { functionsRunner } from './functions.ts'
 import { manifestsRunner } from './manifests.ts'
@@ -33,6 +35,9 @@ const BY_BUILDER: Readonly<Record<string, Runner>> = {
 /** Networks and pipelines by their diffusers or transformers class. */
 const BY_CLASS: Readonly<Record<string, Runner>> = {
   AutoencoderKL: autoencoderKL,
+  BertModel: bertModel,
+  CLIPTextModel: clipTextModel,
+  CLIPTextModelWithProjection: clipTextModelWithProjection,
   FluxTransformer2DModel: fluxTransformer2DModel,
   PixArtAlphaPipeline: pixartPipeline,
   PixArtSigmaPipeline: pixartPipeline,
