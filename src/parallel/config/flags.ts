@@ -5,8 +5,8 @@ export const PARALLEL_FLAGS: readonly OptionSpec[] = [
   {
     name: 'devices',
     type: 'text',
-    value: 'N',
-    help: 'Ranks that draw together. Default: as many as the degrees call for, to which N must be equal.',
+    value: 'N|auto',
+    help: 'Ranks that draw together; auto: as many as there are cards. Without degrees webdit measures and chooses them. Default: as many as the degrees call for, to which N must be equal.',
   },
   {
     name: 'workers',
