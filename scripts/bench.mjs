@@ -1,5 +1,5 @@
 // npm run bench -- [arguments of bench/main.ts], or with the name of another program and its arguments:
-// npm run bench -- processes | threads | mesh …
+// npm run bench -- processes | threads | mesh | model …
 import { bundle, run } from './bundle.mjs'
 
 const programs = await bundle('bench', {
@@ -7,5 +7,6 @@ const programs = await bundle('bench', {
   processes: 'bench/fabric/processes.ts',
   threads: 'bench/fabric/threads.ts',
   mesh: 'bench/mesh/main.ts',
+  model: 'bench/model/main.ts',
 })
 await run(programs[process.argv[2]] ?? programs.main)
