@@ -4,11 +4,16 @@ import { parseJson } from '../runtime/json.ts'
 import { openCheckpoint } from '../runtime/weights/checkpoint.ts'
 import { type LoadOptions, loadWeights } from '../runtime/weights/load.ts'
 import { Parameters } from '../runtime/weights/parameters.ts'
+import { renamedCheckpoint } from '../runtime/weights/renamed.ts'
 import type { WeightShare } from '../runtime/weights/share.ts'
 import { describePath, joinPath, type Source } from '../runtime/weights/source.ts'
 import { Weights } from '../runtime/weights/weights.ts'
 import { autoencoderKLConfig } from './autoencoder_kl/config.ts'
 import { AUTOENCODER_KL_PARTS, autoencoderKLParameters } from './autoencoder_kl/parameters.ts'
+import { bertConfig } from './bert/config.ts'
+import { BERT_IGNORED, bertParameters } from './bert/parameters.ts'
+import { clipTextConfig } from './clip/config.ts'
+import { CLIP_IGNORED, clipTextName, clipTextParameters, clipTextProjectionParameters } from './clip/parameters.ts'
 import { fluxConfig } from './flux/config.ts'
 import { fluxParameters } from './flux/parameters.ts'
 import { pixartConfig } from './pixart/config.ts'
@@ -23,6 +28,8 @@ interface ComponentKind<Config> {
   readonly parameters: (config: Config) => Parameters
   /** Name of the weight files, without their ending. */
   readonly stem: string
+  /** The key of a stored tensor, where releases of a library name it differently. Default: its name. */
+  readonly rename?: (stored: string) => string
   /** Stored tensors that webdit has no use for. */
   readonly ignore?: RegExp[]
   /** The keys that each part of the network needs, where it has parts that work alone. */
@@ -34,8 +41,13 @@ export type Part = 'encode' | 'decode'
 
 const kind = <Config>(k: ComponentKind<Config>): ComponentKind<Config> => k
 
+const CLIP = { stem: 'model', rename: clipTextName, ignore: CLIP_IGNORED } as const
+
 /** The networks that webdit has, by the class that config.json or model_index.json names. */
 export const NETWORKS = {
+  BertModel: kind({ config: bertConfig, parameters: bertParameters, stem: 'model', ignore: BERT_IGNORED }),
+  CLIPTextModel: kind({ config: clipTextConfig, parameters: clipTextParameters, ...CLIP }),
+  CLIPTextModelWithProjection: kind({ config: clipTextConfig, parameters: clipTextProjectionParameters, ...CLIP }),
   T5EncoderModel: kind({ config: t5Config, parameters: t5Parameters, stem: 'model', ignore: T5_IGNORED }),
   PixArtTransformer2DModel: kind({
     config: pixartConfig,
@@ -84,7 +96,8 @@ export async function loadComponent<C extends NetworkClass>(
   const network = NETWORKS[className] as unknown as ComponentKind<ConfigOf<C>>
   const config = network.config(await readJson(source, joinPath(dir, 'config.json')))
   if (options.share === 'none') return { className, config, weights: new Weights(device, new Map()) }
-  const checkpoint = await openCheckpoint(source, dir, network.stem, { variant: options.variant })
+  const stored = await openCheckpoint(source, dir, network.stem, { variant: options.variant })
+  const checkpoint = network.rename ? renamedCheckpoint(stored, network.rename) : stored
   const { parameters, ignore } = neededWeights(network, config, options.parts)
   const share = options.share?.(config)
   const weights = await loadWeights(device, checkpoint, parameters, { ...options, share, ignore })

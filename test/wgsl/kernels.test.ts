@@ -70,6 +70,7 @@ describe('generated text', () => {
     ['copy_rows', copyRows(16, 64)],
     ['copy_rows.f16', copyRows(2, 16)],
     ['combine', elementwise.combine(3, 16)],
+    ['activate.gelu', elementwise.activate('gelu', 16)],
     ['patchify', layout.patchify(16)],
     ['convert', convert('BF16', 'f32', 'window', 64)],
     ['convert.columns', convert('BF16', 'f16', 'columns', 64)],

@@ -26,7 +26,7 @@ export const PLAIN: Epilogue = { bias: false, activation: 'none', multiply: fals
 export const FULL: Epilogue = { bias: true, activation: 'gelu_tanh', multiply: true, gate: true, residual: true }
 
 export function* epilogues(): Generator<Epilogue> {
-  const activations: Activation[] = ['none', 'gelu_tanh', 'silu', 'relu']
+  const activations: Activation[] = ['none', 'gelu', 'gelu_tanh', 'quick_gelu', 'silu', 'relu', 'tanh']
   for (const activation of activations)
     for (let bits = 0; bits < 16; bits++)
       yield { activation, bias: !!(bits & 1), multiply: !!(bits & 2), gate: !!(bits & 4), residual: !!(bits & 8) }
@@ -144,7 +144,8 @@ function others(stored: Stored): Variant[] {
   for (const w of [16, 64]) {
     for (const silu of [true, false]) all.push([groupApplyName(silu, stored, w), groupApply(silu, stored, w)])
     for (let inputs = 1; inputs <= 5; inputs++) all.push([`combine ${inputs}`, elementwise.combine(inputs, w)])
-    for (const name of ['silu', 'relu', 'gelu_tanh'] as const) all.push([name, elementwise.activate(name, w)])
+    for (const name of ['silu', 'relu', 'gelu_tanh', 'gelu', 'quick_gelu', 'tanh'] as const)
+      all.push([name, elementwise.activate(name, w)])
     all.push(['factors', groupFactors(w)])
     all.push(['guide', elementwise.guide(w)], ['clamp', clamp(w)])
     const { gather, ...moves } = { ...layout, ...blend }

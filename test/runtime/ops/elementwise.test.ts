@@ -47,10 +47,51 @@ describe('activate', () => {
     ['silu', (x: number) => x / (1 + Math.exp(-x))],
     ['relu', (x: number) => Math.max(0, x)],
     ['gelu_tanh', (x: number) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))],
+    ['quick_gelu', (x: number) => x / (1 + Math.exp(-1.702 * x))],
+    ['tanh', Math.tanh],
   ] as const)('computes %s', async (name, reference) => {
     const x = random(101, 6)
     const y = await compute({ x: { data: x, shape: [101] } }, (g, t) => activate(g, t.x, name))
     expect(relativeL2(y, Array.from(x, reference))).toBeLessThan(1e-6)
+  })
+})
+
+describe('exact GELU', () => {
+  // x · Φ(x) of torch.nn.functional.gelu in float64.
+  const GELU = [
+    [0.0, 0.0],
+    [9.999999974752427e-7, 5.000003976798997e-7],
+    [0.10000000149011612, 0.0539827845912596],
+    [-0.10000000149011612, -0.04601721689885652],
+    [0.5, 0.34573123063700656],
+    [-0.5, -0.15426876936299344],
+    [1.0, 0.841344746068543],
+    [-1.0, -0.15865525393145702],
+    [1.5, 1.399789198096713],
+    [-1.5, -0.10021080190328704],
+    [2.0, 1.9544997361036416],
+    [-2.25, -0.02750506347385051],
+    [3.0, 2.99595030590511],
+    [-3.0, -0.00404969409489031],
+    [4.0, 3.9998733150326675],
+    [-4.0, -0.00012668496733247991],
+    [5.0, 4.999998566742141],
+    [-5.5, -1.0444259362918373e-7],
+  ]
+
+  it('is right to seven digits wherever it is not lost in rounding', async () => {
+    const x = Float32Array.from(GELU, ([at]) => at)
+    const y = await compute({ x: { data: x, shape: [x.length] } }, (g, t) => activate(g, t.x, 'gelu'))
+    for (const [i, [at, value]] of GELU.entries()) {
+      // exp's own error grows with its argument.
+      expect([at, Math.abs(y[i] - value) <= Math.abs(value) * 1e-6 * (1 + at * at)]).toEqual([at, true])
+    }
+  })
+
+  it('is x far out, and 0 on the other side', async () => {
+    const x = new Float32Array([1e4, -1e4, 3e38, -3e38, 60, -60])
+    const y = await compute({ x: { data: x, shape: [6] } }, (g, t) => activate(g, t.x, 'gelu'))
+    expect([...y].map((v) => v || 0)).toEqual([1e4, 0, Math.fround(3e38), 0, 60, 0])
   })
 })
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { type EpilogueOptions, linear } from '../../../src/runtime/ops/index.ts'
+import { linear } from '../../../src/runtime/ops/index.ts'
 import { compute } from '../../support/device.ts'
 import { random, relativeL2 } from '../../support/numbers.ts'
 
-type Epilogue = { act?: EpilogueOptions['activation']; mul?: boolean; gate?: boolean; res?: boolean; bias?: boolean }
+type Epilogue = { act?: keyof typeof act; mul?: boolean; gate?: boolean; res?: boolean; bias?: boolean }
 
 /** The same in float64 on the host. */
 function reference(x: Float32Array, w: Float32Array, m: number, n: number, k: number): Float64Array {
@@ -18,6 +18,7 @@ const act = {
   silu: (x: number) => x / (1 + Math.exp(-x)),
   relu: (x: number) => Math.max(0, x),
   gelu_tanh: (x: number) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
+  quick_gelu: (x: number) => x / (1 + Math.exp(-1.702 * x)),
 }
 
 async function error(batch: number, rows: number, n: number, k: number, e: Epilogue = {}): Promise<number> {
@@ -74,6 +75,7 @@ describe('linear', () => {
     ['bias', { bias: true }],
     ['SiLU', { bias: true, act: 'silu' }],
     ['GELU (tanh)', { bias: true, act: 'gelu_tanh' }],
+    ['GELU (sigmoid)', { bias: true, act: 'quick_gelu' }],
     ['ReLU', { act: 'relu' }],
     ['a factor', { act: 'gelu_tanh', mul: true }],
     ['gate and residual', { bias: true, gate: true, res: true }],
