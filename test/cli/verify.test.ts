@@ -54,7 +54,12 @@ describe('webdit verify', () => {
     ['scheduler_dpm_karras', '', 11, 0],
     ['scheduler_euler_karras', '', 18, 0],
     ['scheduler_flow_flux_dynamic', '', 12, 0],
+    ['text_bert_small', '', 2, 0],
+    ['text_clip_small', '', 4, 0],
+    ['text_clip_small_projection', '', 4, 0],
     ['text_t5_gated', '', 2, 0],
+    ['tokenizer_bert', '', 48, 0],
+    ['tokenizer_clip', '', 48, 0],
     ['tokenizer_t5', '', 48, 0],
     ['transformer_flux_small', '', 1, 0],
     ['transformer_pixart_alpha', '', 1, 0],
@@ -67,7 +72,9 @@ describe('webdit verify', () => {
     expect({ code, summary: lines.at(-1) }).toEqual({ code: 0, summary })
   })
 
-  it.skipIf(!goldenFolder('manifests')).each(['flux1-dev', 'flux1-schnell', 'sd3-medium', 'sd35-medium', 'sd35-large'])(
+  const MANIFESTS = ['flux1-dev', 'flux1-schnell', 'sd3-medium', 'sd35-medium', 'sd35-large']
+  const ENCODERS = ['clip-g-projection', 'clip-l-projection', 'hunyuandit-bert']
+  it.skipIf(!goldenFolder('manifests')).each([...MANIFESTS, ...ENCODERS])(
     'asks for the weights that published checkpoints hold, by name and shape: %s',
     async (name) => {
       const { lines } = await verifyOn(goldenFolder('manifests')!, '--filter', name)

@@ -1,10 +1,20 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { clipTextConfig } from '../../src/models/clip/config.ts'
 import { clipTextEncoder, clipTextProjection, endPositions, hiddenOfSkip } from '../../src/models/clip/encoder.ts'
-import type { Component } from '../../src/models/component.ts'
+import { type Component, loadComponent } from '../../src/models/component.ts'
 import type { Tensor } from '../../src/runtime/tensor.ts'
+import { openFolder } from '../../src/runtime/weights/folder_source.node.ts'
+import { memorySource } from '../../src/runtime/weights/memory_source.ts'
+import {
+  type HostTensor,
+  readSafetensorsHeader,
+  readTensor,
+  writeSafetensors,
+} from '../../src/runtime/weights/safetensors.ts'
 import { goldenComponent } from '../support/checkpoint.ts'
-import { testRecorder } from '../support/device.ts'
+import { testDevice, testRecorder } from '../support/device.ts'
 import { failure as failureOf } from '../support/failure.ts'
 import { goldenFolder, loadGolden } from '../support/golden_io.ts'
 import { relativeL2 } from '../support/numbers.ts'
@@ -127,6 +137,48 @@ describe('its states', () => {
     expect(await failure(random(7), { batch: 2 })).toMatchObject({ kind: 'bad-argument' })
     expect(await failure([])).toMatchObject({ kind: 'bad-argument' })
     for (const k of [0, 5, 1.5]) expect((await failure([1], { k })).message).toContain('it has 3 layers')
+  })
+})
+
+describe('its checkpoint', () => {
+  const folder = goldenFolder('text_clip_small')!
+  const config = new Uint8Array(readFileSync(join(folder, 'config.json')))
+
+  /** Bytes of weights on the device, of the case's tensors under other names. */
+  async function loaded(rename: (name: string) => string, more: Record<string, HostTensor> = {}): Promise<number> {
+    const source = await openFolder(folder)
+    const file = await readSafetensorsHeader(source, 'model.safetensors')
+    const tensors: Record<string, HostTensor> = { ...more }
+    for (const name of file.tensors.keys()) tensors[rename(name)] = await readTensor(source, file, name)
+    await source.close()
+    const files = new Map([
+      ['config.json', config],
+      ['model.safetensors', writeSafetensors(tensors)],
+    ])
+    const device = await testDevice()
+    const before = device.weightBytes
+    const { weights } = await loadComponent(device, 'CLIPTextModel', memorySource(files, 'clip'), '')
+    const bytes = device.weightBytes - before
+    weights.free()
+    return bytes
+  }
+
+  it('has names with the prefix or without, and maybe the positions as a buffer', async () => {
+    const ids = { dtype: 'I64', shape: [1, 9], data: new BigInt64Array(9) } as const
+    const positions: HostTensor = { ...ids, shape: [...ids.shape] }
+    const bytes = await loaded((name) => name)
+    expect(bytes).toBeGreaterThan(0)
+    expect(await loaded((name) => `text_model.${name}`)).toBe(bytes)
+    expect(await loaded((name) => name, { 'embeddings.position_ids': positions })).toBe(bytes)
+    expect(await loaded((name) => `text_model.${name}`, { 'text_model.embeddings.position_ids': positions })).toBe(
+      bytes,
+    )
+  })
+
+  it('of other names is refused by them', async () => {
+    const error = await failureOf(loaded((name) => `vision_model.${name}`))
+    expect(error.kind).toBe('corrupt')
+    expect(error.message).toContain('unexpected (36): vision_model.embeddings.position_embedding.weight')
   })
 })
 

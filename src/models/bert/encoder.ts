@@ -40,7 +40,9 @@ export async function bertEncoder(
   let x = await g.scope(() => embed(g, c, w.at('embeddings'), words, kinds))
   for (let i = 0; i < c.layers; i++) {
     const layer = w.at('encoder').at('layer').at(i)
-    x = await layer.using(g, (own) => g.scope(() => block(g, c, own, x, padding)))
+    const before = x
+    x = await layer.using(g, (own) => g.scope(() => block(g, c, own, before, padding)))
+    g.release(before)
   }
   return x
 }

@@ -45,14 +45,16 @@ export async function clipTextEncoder(
   const words = gather(g, embeddings.tensor('token_embedding.weight'), uploadIds(g, ids, [batch, tokens], c.vocabulary))
   let x = add(g, words, gather(g, embeddings.tensor('position_embedding.weight'), uploadPositions(g, tokens)))
   const bias = g.upload(causalBias(tokens), [1, tokens, tokens], 'causal')
-  let hidden = x
+  let hidden = k === c.layers + 1 ? x : undefined
   for (let i = 0; i < c.layers; i++) {
     const layer = text.at('encoder').at('layers').at(i)
-    x = await layer.using(g, (own) => g.scope(() => block(g, c, own, x, bias)))
+    const before = x
+    x = await layer.using(g, (own) => g.scope(() => block(g, c, own, before, bias)))
+    if (before !== hidden) g.release(before)
     if (i === c.layers - k) hidden = x
   }
   const last = layerNorm(g, x, { eps: c.eps, ...text.norm('final_layer_norm') })
-  return { hidden, last, pooled: rowOfEach(g, last, endPositions(ids, batch, c.eos)) }
+  return { hidden: hidden!, last, pooled: rowOfEach(g, last, endPositions(ids, batch, c.eos)) }
 }
 
 /** text_embeds of CLIPTextModelWithProjection [batch, projection]. */

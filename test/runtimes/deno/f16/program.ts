@@ -7,6 +7,7 @@ import { overflow } from './overflow.ts'
 import { parts } from './parts.ts'
 import { products } from './products.ts'
 import { rows } from './rows.ts'
+import { textEncoders } from './text_encoders.ts'
 
 const platform = await openPlatform({ backend: 'navigator' })
 const device = await Device.open(platform, { tier: 'f16', checked: true, poison: true })
@@ -23,7 +24,7 @@ for (const [kind, all] of Object.entries(variants('f16', false))) {
   results.push({ name: `${all.length} variants of ${kind} that are no valid WGSL`, error: faults, limit: 0 })
 }
 results.push(await overflow(platform))
-for (const part of [products(device), rows(device), parts(device)])
+for (const part of [products(device), rows(device), parts(device), textEncoders(device)])
   for await (const result of part) results.push(result)
 console.log(JSON.stringify({ device: device.name, tier: device.tier, results }))
 device.close()
