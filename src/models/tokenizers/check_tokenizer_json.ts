@@ -1,11 +1,12 @@
 import { show } from '../../runtime/show.ts'
+import type { AddedTokenEntry } from './added_tokens.ts'
 import { corrupt, isTokenId, MOST_TOKENS, readVocabulary } from './vocabulary.ts'
 
 /**
  * Checks of a parsed tokenizer.json what the tokenizers library takes on trust and would trip over later.
  * @throws DitError corrupt, naming the file as `what`
  */
-export function checkTokenizerJson(json: unknown, what: string): object {
+export function checkTokenizerJson(json: unknown, what: string): { added_tokens: AddedTokenEntry[] } {
   if (!isObject(json) || !isObject(json.model)) throw corrupt(what, 'it has no model')
   const { model } = json
   for (const part of ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder'])
@@ -16,7 +17,7 @@ export function checkTokenizerJson(json: unknown, what: string): object {
   }
   if (model.type === 'Unigram' || Array.isArray(model.vocab)) checkUnigram(model, what)
   else readVocabulary(model.vocab, what)
-  return json
+  return json as { added_tokens: AddedTokenEntry[] }
 }
 
 /** A part that is there says what it is, and so do the parts that it is made of. */

@@ -5,10 +5,11 @@ import {
   LowercaseNormalizer,
   type Normalizer,
   PrecompiledNormalizer,
-  type PreTokenizer,
+  PreTokenizer,
   SequenceNormalizer,
   SequencePreTokenizer,
   type Tokenizer,
+  WhitespaceSplitPreTokenizer,
 } from '@huggingface/tokenizers'
 import { BertTextNormalizer, BertWordSplitter } from './bert_parts.ts'
 import { CharsMapNormalizer } from './chars_map.ts'
@@ -38,8 +39,15 @@ function exactNormalizer(part: Normalizer | null, what: string): Normalizer | nu
 const BYTE_LEVEL_WORDS =
   /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu
 
+class WhiteSpaceSplitter extends PreTokenizer {
+  pre_tokenize_text(text: string): string[] {
+    return text.match(/\P{White_Space}+/gu) ?? []
+  }
+}
+
 function exactPreTokenizer(part: PreTokenizer | null): PreTokenizer | null {
   if (part instanceof SequencePreTokenizer) part.tokenizers = part.tokenizers.map(exactPreTokenizer)
+  if (part instanceof WhitespaceSplitPreTokenizer) return new WhiteSpaceSplitter()
   if (part instanceof BertPreTokenizer) return new BertWordSplitter()
   if (part instanceof ByteLevelPreTokenizer) part.pattern = BYTE_LEVEL_WORDS
   return part

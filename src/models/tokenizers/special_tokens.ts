@@ -1,4 +1,5 @@
 import { show } from '../../runtime/show.ts'
+import type { AddedTokenEntry } from './added_tokens.ts'
 import { corrupt } from './vocabulary.ts'
 
 /** transformers' names of special tokens, in the order in which it adds them to a vocabulary. */
@@ -6,17 +7,8 @@ const NAMES = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 
 
 export type SpecialTokenName = (typeof NAMES)[number]
 
-/** A token that is cut out of the text before the rest is tokenized, as tokenizer.json has them. */
-export interface AddedToken {
-  readonly id: number
-  readonly content: string
-  readonly single_word: boolean
-  readonly lstrip: boolean
-  readonly rstrip: boolean
-  /** Looked for in the normalized text, so that upper-case letters are no hindrance. */
-  readonly normalized: boolean
-  readonly special: boolean
-}
+/** An added token with all its flags, as tokenizer.json has them. */
+export type AddedToken = Required<AddedTokenEntry>
 
 /** What a tokenizer's folder says of its special tokens, before any vocabulary gave them ids. */
 export interface SpecialTokens {

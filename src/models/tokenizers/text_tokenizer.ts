@@ -1,6 +1,7 @@
 import { Tokenizer } from '@huggingface/tokenizers'
 import { DitError } from '../../runtime/errors.ts'
 import { show } from '../../runtime/show.ts'
+import { type AddedTokenEntry, AddedTokens, byNormalization } from './added_tokens.ts'
 import { makeExact } from './exact_parts.ts'
 
 export interface EncodeOptions {
@@ -35,6 +36,9 @@ export class TextTokenizer {
   /** Tokens that the text encoder was made for; Infinity where the config does not tell. */
   readonly modelMaxLength: number
   private readonly tokenizer: Tokenizer
+  private readonly added: AddedTokens
+  /** Those that are looked for in normalized texts. */
+  private readonly addedNormalized: AddedTokens
   private readonly what: string
   private readonly padId: number
   /** Special tokens before and after each text. */
@@ -42,17 +46,20 @@ export class TextTokenizer {
   private readonly suffix: number[]
 
   /** `json`: a checked tokenizer.json. @throws DitError corrupt where the tokenizers library cannot use it */
-  constructor(json: object, settings: TokenizerSettings) {
+  constructor(json: { added_tokens: readonly AddedTokenEntry[] }, settings: TokenizerSettings) {
     this.what = settings.what
     this.modelMaxLength = settings.modelMaxLength
     this.tokenizer = this.guard(() => new Tokenizer(json, settings.config))
     makeExact(this.tokenizer, settings.what)
+    const { plain, normalized } = byNormalization(json.added_tokens)
+    this.added = new AddedTokens(plain)
+    this.addedNormalized = this.guard(() => new AddedTokens(normalized, (content) => this.normalize(content)))
     const padId = this.tokenizer.token_to_id(settings.padToken)
     if (padId === undefined) throw this.corrupt(`it lacks the padding token ${show(settings.padToken)}`)
     this.padId = padId
 
-    const content = this.ids('a', false)
-    const whole = this.ids('a', true)
+    const content = this.ids('a')
+    const whole = this.guard(() => this.tokenizer.encode('a').ids)
     const start = whole.findIndex((_, i) => content.every((id, k) => whole[i + k] === id))
     if (content.length === 0 || start < 0) throw this.corrupt('it makes no tokens of a letter')
     this.prefix = whole.slice(0, start)
@@ -67,7 +74,7 @@ export class TextTokenizer {
       const least = prefix.length + suffix.length
       throw new DitError('bad-argument', `maxLength is ${options.maxLength}, expected an integer of at least ${least}`)
     }
-    const contents = texts.map((text) => this.ids(text, false))
+    const contents = texts.map((text) => this.ids(text))
     const rows = contents.map((content) => [...prefix, ...content.slice(0, room), ...suffix])
     const longest = Math.max(0, ...rows.map((row) => row.length))
     const length = options.padding === 'max_length' ? options.maxLength : longest
@@ -81,10 +88,28 @@ export class TextTokenizer {
     return { inputIds, attentionMask, length, truncated }
   }
 
-  private ids(text: string, special: boolean): number[] {
-    const { ids } = this.guard(() => this.tokenizer.encode(text, { add_special_tokens: special }))
+  /** Without special tokens but for those in the text. */
+  private ids(text: string): number[] {
+    const ids = this.guard(() =>
+      this.added.split(text).flatMap((piece, section) => {
+        if (typeof piece === 'number') return piece
+        const parts = this.addedNormalized.split(this.normalize(piece))
+        return parts.flatMap((part) => (typeof part === 'number' ? part : this.idsOfPart(part, section)))
+      }),
+    )
     if (!ids.every(Number.isInteger)) throw this.corrupt(`it has no token for a part of ${show(text)}`)
     return ids
+  }
+
+  /** @param section the part's place among the pieces of its text */
+  private idsOfPart(part: string, section: number): number[] {
+    const { pre_tokenizer: splitter, model } = this.tokenizer
+    const words = splitter ? splitter.pre_tokenize(part, { section_index: section }) : [part]
+    return model!._call(words).map((token) => this.tokenizer.token_to_id(token) ?? model!.unk_token_id!)
+  }
+
+  private normalize(text: string): string {
+    return this.tokenizer.normalizer?.normalize(text) ?? text
   }
 
   private decode(ids: number[]): string {
