@@ -88,8 +88,8 @@ class Denoising implements Progress {
   /** The whole picture, on the first stage. */
   #picture: Tensor
   #states: PieceState[]
-  /** Pieces whose new latents the last stage is yet to send. */
-  #outstanding: Piece[] = []
+  /** Pieces whose new latents the last stage is yet to send, and of which step they will be. */
+  #outstanding: { readonly piece: Piece; readonly step: number }[] = []
   #stepNoise: Float32Array | undefined
 
   constructor(g: Recorder, options: DenoiseOptions) {
@@ -112,7 +112,7 @@ class Denoising implements Progress {
     const { head, tail } = crew.blocks
     const g = this.#g
     const last = i + 1 === scheduler.timesteps.length
-    if (head) await this.#receiveLatents(piece)
+    if (head) await this.#receiveLatents(i, piece)
     const activations = head
       ? undefined
       : await crew.border.takeOver(g, this.#specs(piece), () => this.#following(i, piece))
@@ -133,7 +133,7 @@ class Denoising implements Progress {
       }),
     )
     if (activations) crew.border.release(g, activations)
-    if (head && !tail && !last) this.#expectLatents(piece)
+    if (head && !tail && !last) this.#expectLatents(i, piece)
     if (result) await this.#take(piece, result, last)
   }
 
@@ -166,21 +166,23 @@ class Denoising implements Progress {
     for (const tensor of [latents, ...history]) if (tensor !== this.#picture) g.release(tensor)
   }
 
-  #expectLatents(piece: Piece): void {
+  #expectLatents(step: number, piece: Piece): void {
     const { crew, network } = this.#o
     const [pictures, channels, , width] = this.#picture.shape
     const rows = (piece.rows.end - piece.rows.first) * network.patch
     crew.border.expectLatents(this.#g, { shape: [pictures, channels, rows, width], dtype: 'f32' })
-    this.#outstanding.push(piece)
+    this.#outstanding.push({ piece, step })
   }
 
-  /** Takes in the new latents of what `piece` covers. */
-  async #receiveLatents({ rows }: Piece): Promise<void> {
+  /** Takes in what the steps before made of the rows of a piece; pieces of its own step are still on their way round. */
+  async #receiveLatents(i: number, { rows }: Piece): Promise<void> {
     const { crew, network } = this.#o
-    while (this.#outstanding.length > 0 && this.#outstanding[0].rows.first < rows.end) {
-      const { rows: arrived } = this.#outstanding.shift()!
+    for (;;) {
+      const [next] = this.#outstanding
+      if (!next || next.step >= i || next.piece.rows.first >= rows.end) return
+      this.#outstanding.shift()
       const latents = await crew.border.takeLatents()
-      place(this.#g, this.#picture, 2, arrived.first * network.patch, latents)
+      place(this.#g, this.#picture, 2, next.piece.rows.first * network.patch, latents)
       crew.border.release(this.#g, [latents])
     }
   }
