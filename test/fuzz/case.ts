@@ -65,6 +65,8 @@ export async function runCase({ subject, variant, path, neutral, files }: Case):
 /** Beside the parts of a path, what messages may call the file that was changed, or what came of it. */
 const NAMES = [
   'T5EncoderModel',
+  'CLIPTextModel',
+  'BertModel',
   'PixArtTransformer2DModel',
   'AutoencoderKL',
   'tokenizer',

@@ -8,16 +8,25 @@ import type { Subject } from './subject.ts'
 /** Components' folders by the class that it is of. */
 const CASES: Record<string, NetworkClass> = {
   text_encoder: 'T5EncoderModel',
+  text_clip_small_projection: 'CLIPTextModelWithProjection',
+  text_bert_small: 'BertModel',
   transformer: 'PixArtTransformer2DModel',
   vae: 'AutoencoderKL',
 }
+
+/** Every case's files, by their paths: those of the pipeline, and of networks that are cases of their own. */
+const ALL = new Map([
+  ...folder(`${GOLDEN}/pipeline_pixart_sigma`),
+  ...['text_clip_small_projection', 'text_bert_small'].flatMap((name) =>
+    [...folder(`${GOLDEN}/${name}`)].map(([path, bytes]) => [`${name}/${path}`, bytes] as const),
+  ),
+])
 
 /** A network's config.json and its weights, as far as nothing is loaded: the config, and every tensor's place. */
 export const networks: Subject = {
   name: 'networks',
   variants: Object.keys(CASES),
-  files: (dir) =>
-    new Map([...folder(`${GOLDEN}/pipeline_pixart_sigma`)].filter(([path]) => path.startsWith(`${dir}/`))),
+  files: (dir) => new Map([...ALL].filter(([path]) => path.startsWith(`${dir}/`))),
   mutate: mutateFile,
   async run(files, dir) {
     const source = memorySource(files)
