@@ -7,7 +7,7 @@ import { deviceChoice } from '../device_options.ts'
 import { quantity } from './quantities.ts'
 
 /** What one H100 was measured to do (bench/RESULTS.md): for plans of machines that are not at hand. */
-const ASSUMED: Machine = { linear: 14e12, attention: 14e12, bandwidth: 5e9, latency: 200e-6 }
+const ASSUMED: Machine = { linear: 24e12, attention: 6.3e12, perKey: 3.5e-6, bandwidth: 5e9, latency: 200e-6 }
 
 /** A machine that is planned for, and how fast its devices are relative to each other. */
 export interface PlannedMachine {
@@ -40,6 +40,7 @@ export async function machineOf(
     machine: {
       linear: flops ?? found.linear,
       attention: flops ?? found.attention,
+      perKey: flops ? 0 : found.perKey,
       bandwidth: bandwidth ?? found.bandwidth,
       latency: latency ?? found.latency,
       memory,

@@ -6,7 +6,7 @@ export const MACHINE_OPTIONS: readonly OptionSpec[] = [
     name: 'device_flops',
     type: 'text',
     value: '14TFLOPS',
-    help: 'What a device computes, for plans with --devices. Default: measured with --this_device, else 14TFLOPS.',
+    help: 'What a device computes, for plans with --devices. Default: measured with --this_device, else those of an H100.',
   },
   {
     name: 'link_bandwidth',

@@ -3,6 +3,8 @@ export interface Machine {
   /** FLOP/s of the fastest device: in linear layers, and in attention. A multiplication and an addition are two. */
   readonly linear: number
   readonly attention: number
+  /** Seconds that attention takes for each key, however few queries there are: they go through the keys side by side. */
+  readonly perKey: number
   /** Bytes a second that each rank sends while all others do. */
   readonly bandwidth: number
   /** Seconds until a small message is there. */

@@ -87,8 +87,8 @@ function computing(part: Part, pass: Pass, workload: Workload, machine: Machine)
     },
     {
       what: 'attention',
-      value: attention / rate(machine.attention),
-      formula: `${batch} x ${blocks} blocks x ${queries} queries x ${keys} keys x ${short(perPair)} FLOP x ${own}/${workload.heads} heads / ${short(rate(machine.attention))} FLOP/s`,
+      value: Math.max(attention / rate(machine.attention), (blocks * keys * machine.perKey) / relative),
+      formula: `max(${batch} x ${blocks} blocks x ${queries} queries x ${keys} keys x ${short(perPair)} FLOP x ${own}/${workload.heads} heads / ${short(rate(machine.attention))} FLOP/s, ${blocks} blocks x ${keys} keys x ${short(machine.perKey / relative)} s)`,
     },
   ]
 }

@@ -66,6 +66,7 @@ export function machineOf(figures: readonly RankFigures[]): MeasuredMachine {
   return {
     linear: most((one) => one.linear),
     attention: most((one) => one.attention),
+    perKey: -most((one) => -one.perKey),
     bandwidth: links.length > 0 ? Math.min(...links.map(({ bandwidth }) => bandwidth)) : Number.POSITIVE_INFINITY,
     latency: links.length > 0 ? Math.max(...links.map(({ latency }) => latency)) : 0,
     speeds: evened(figures.map((one) => one.linear)),

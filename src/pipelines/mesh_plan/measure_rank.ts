@@ -18,6 +18,8 @@ export interface RankFigures {
   /** FLOP/s. */
   readonly linear: number
   readonly attention: number
+  /** Seconds of attention for each key with few queries. */
+  readonly perKey: number
   /** Bytes a second to all others together, and seconds of the smallest exchange; none where there is one rank. */
   readonly link?: { readonly bandwidth: number; readonly latency: number }
 }
@@ -48,8 +50,15 @@ export async function measureRank(device: Device, ranks: Ranks, shapes: Measured
     await together()
     const attend = () => attention(g, { q, k, v, heads: shapes.heads })
     const attentions = await rate(g, 4 * tokens * tokens * width, attend)
+    const few = { q: operand(1, Math.max(1, tokens >> 5), width), k, v, heads: shapes.heads }
+    const perKey = 1 / (await rate(g, tokens, () => attention(g, few)))
     await together()
-    return { linear: linears, attention: attentions, link: fabric && mesh.size > 1 ? await measureLinks() : undefined }
+    return {
+      linear: linears,
+      attention: attentions,
+      perKey,
+      link: fabric && mesh.size > 1 ? await measureLinks() : undefined,
+    }
   } finally {
     g.reset()
   }
@@ -61,11 +70,15 @@ export async function measureRank(device: Device, ranks: Ranks, shapes: Measured
       const specs = all.map(() => [{ shape: own.shape, dtype: own.dtype }])
       const once = () =>
         g.scope(async () => void (await allToAll(g, fabric!, group, 'measuring', Array(mesh.size).fill([own]), specs)))
-      await once()
+      await once() // makes staging buffers
       await together()
-      const began = performance.now()
-      for (let i = 0; i < times; i++) await once()
-      return (performance.now() - began) / 1000 / times
+      const seconds: number[] = []
+      for (let i = 0; i < times; i++) {
+        const began = performance.now()
+        await once()
+        seconds.push((performance.now() - began) / 1000)
+      }
+      return seconds.sort((a, b) => a - b)[times >> 1]
     }
     const latency = await exchange(4, SMALL)
     const seconds = await exchange(MESSAGE, device.target.software ? 2 : LARGE)

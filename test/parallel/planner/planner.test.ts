@@ -23,8 +23,8 @@ const WORKLOAD: Workload = {
   weights: { blocks: () => Array<number>(28).fill(32 * 2 ** 20), passesOfText: 1 },
   elementBytes: { stream: 4, operand: 2 },
 }
-const FAST_LINKS: Machine = { linear: 1e13, attention: 1e13, bandwidth: 1e18, latency: 0 }
-const SLOW_LINKS: Machine = { linear: 1e13, attention: 1e13, bandwidth: 2e7, latency: 1e-3 }
+const FAST_LINKS: Machine = { linear: 1e13, attention: 1e13, perKey: 0, bandwidth: 1e18, latency: 0 }
+const SLOW_LINKS: Machine = { linear: 1e13, attention: 1e13, perKey: 0, bandwidth: 2e7, latency: 1e-3 }
 
 const inputs = (machine: Machine, more: Partial<Workload> = {}): PlanInputs => {
   const workload = { ...WORKLOAD, ...more }
@@ -87,6 +87,14 @@ describe('predicted time', () => {
     const uneven = planned({ ulysses: 5 }, FAST_LINKS) // 16 heads: four have 3, one has 4
     expect(uneven.step).toBeGreaterThan((even.step * 4) / 5)
     expect(uneven.step).toBeLessThan(even.step)
+  })
+
+  it('knows that few queries take as long as the keys they go through', () => {
+    const machine = { ...FAST_LINKS, perKey: 1e-6 }
+    const step = (patches: number) => planMesh(config({}, { numPipelinePatch: patches }), inputs(machine)).step
+    // Linear layers do not mind patches; attention goes through all keys for each.
+    const linear = (2 * 28 * 4096 * 28 * 1152 ** 2) / 1e13
+    expect(step(64) - linear).toBeCloseTo(64 * 28 * 4096 * 1e-6, 6)
   })
 
   it('follows the speeds of the devices', () => {
