@@ -1,6 +1,7 @@
-// npm run test:mesh -- [--ranks 3,5,6,7,8] [--sizes 128x128,144x112,128x192] [--out FILE]
+// npm run test:mesh -- [--ranks 3,5,6,7,8] [--sizes 128x128,144x112,128x192] [--only meshes|vae] [--out FILE]
 // Divides the embedded model among ranks in every way whose result is to equal one device's, and compares each step's
-// guided prediction and the final latents. Prints a table in Markdown; exits with 1 where a row is over the tolerance.
+// guided prediction and the final latents; then its autoencoder over 1, 2, 3, 5 and 8 ranks. Prints tables in Markdown, and
+// writes them as they grow; exits with 1 where a row is over the tolerance.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -22,7 +23,9 @@ import { createScheduler } from '../../src/schedulers/index.ts'
 import { TorchGenerator } from '../../src/schedulers/torch_generator.ts'
 import { denoisePart, joined, loadPart, type Pictures, predictionAt } from '../support/divided.ts'
 import { relativeL2 } from '../support/numbers.ts'
+import { autoencoderRows } from './autoencoder.ts'
 import { degreesText, factorisations } from './factorisations.ts'
+import { Table } from './table.ts'
 
 const MODEL = process.env.WEBDIT_MODEL ?? fileURLToPath(new URL('../../../models/emoji-pixart/', import.meta.url))
 const STEPS = 8
@@ -42,6 +45,7 @@ const { values } = parseArgs({
   options: {
     ranks: { type: 'string', default: '3,5,6,7,8' },
     sizes: { type: 'string', default: '128x128,144x112,128x192' },
+    only: { type: 'string' },
     out: { type: 'string' },
   },
 })
@@ -50,31 +54,58 @@ await ensureVulkan()
 const device = await Device.open(await openPlatform(), { tier: 'f32' })
 const source = await openFolder(join(MODEL, 'transformer'))
 const captions = await encodePrompts()
-const rows: string[] = []
+const about = `${device.name}, tier f32, ${STEPS} steps: relative L2 against one device`
+const meshes = new Table([
+  'size',
+  'ranks',
+  'divided by',
+  'pictures',
+  'worst prediction of a step',
+  'final latents',
+  's',
+])
+const summary = new Table(['size', 'ranks', 'meshes', 'worst prediction of a step', 'worst final latents'])
+const autoencoder = new Table(['size', 'half', 'ranks', 'relative L2', 'memory of the largest rank'])
 let over = 0
 for (const size of values.sizes.split(',')) {
   const [height, width] = size.split('x').map(Number)
-  const references = new Map<number, Awaited<ReturnType<typeof reference>>>()
-  for (const ranks of values.ranks.split(',').map(Number)) {
-    for (const degrees of factorisations(ranks)) {
-      const pictures = picturesOf(height, width, degrees.data)
-      if (!references.has(degrees.data)) references.set(degrees.data, await reference(pictures))
-      await row(size, degrees, pictures, references.get(degrees.data)!)
-    }
+  if (values.only !== 'vae') await meshesOf(size, height, width)
+  if (values.only === 'meshes') continue
+  for await (const outcome of autoencoderRows(MODEL, [height, width])) {
+    if (outcome.over) over++
+    add(autoencoder, outcome.cells)
   }
 }
 await source.close()
-const table = [
-  `${device.name}, tier f32, ${STEPS} steps: relative L2 against one device`,
-  '',
-  '| size | ranks | divided by | pictures | worst prediction of a step | final latents | s |',
-  '| --- | --- | --- | --- | --- | --- | --- |',
-  ...rows,
-].join('\n')
-if (values.out) writeFileSync(values.out, `${table}\n`)
-console.log(`\n${table}\n\n${rows.length} meshes, ${over} over ${LIMITS.prediction} or ${LIMITS.latents}`)
+console.log(`\n${report()}\n\n${meshes.rows + autoencoder.rows} comparisons, ${over} over the limits`)
 device.close()
 process.exit(over > 0 ? 1 : 0)
+
+function report(): string {
+  return [about, ...[summary, autoencoder, meshes].filter(({ rows }) => rows > 0)].join('\n\n')
+}
+
+/** Prints a row, and writes what there is so far: a run may be cut off. */
+function add(table: Table, cells: readonly (string | number)[]): void {
+  console.log(table.add(cells))
+  if (values.out) writeFileSync(values.out, `${report()}\n`)
+}
+
+async function meshesOf(size: string, height: number, width: number): Promise<void> {
+  const references = new Map<number, Awaited<ReturnType<typeof reference>>>()
+  for (const ranks of values.ranks.split(',').map(Number)) {
+    const worst = { prediction: 0, latents: 0, meshes: 0 }
+    for (const degrees of factorisations(ranks)) {
+      const pictures = picturesOf(height, width, degrees.data)
+      if (!references.has(degrees.data)) references.set(degrees.data, await reference(pictures))
+      const { prediction, latents } = await row(size, degrees, pictures, references.get(degrees.data)!)
+      worst.prediction = Math.max(worst.prediction, prediction)
+      worst.latents = Math.max(worst.latents, latents)
+      worst.meshes++
+    }
+    add(summary, [size, ranks, worst.meshes, worst.prediction.toExponential(1), worst.latents.toExponential(1)])
+  }
+}
 
 async function encodePrompts(): Promise<{ hidden: Float32Array; mask: number[]; shape: readonly number[] }> {
   const pipe = await DiffusionPipeline.fromPretrained(MODEL, { device })
@@ -136,7 +167,7 @@ async function row(
   degrees: Degrees,
   pictures: Pictures,
   { states, predictions }: Awaited<ReturnType<typeof reference>>,
-): Promise<void> {
+): Promise<{ prediction: number; latents: number }> {
   const began = performance.now()
   const results = await onMesh(degrees, async (rank, part) => {
     const guided: (Float32Array | undefined)[] = []
@@ -149,16 +180,16 @@ async function row(
   const worst = Math.max(...predictions.map((p, i) => relativeL2(joined(results.map(({ guided }) => guided[i])), p)))
   const final = relativeL2(joined(results.map((r) => r.final)), states[STEPS])
   if (!(worst <= LIMITS.prediction && final <= LIMITS.latents)) over++
-  const cells = [
+  add(meshes, [
     size,
     sizeOf(degrees),
     degreesText(degrees),
     pictures.count,
     worst.toExponential(1),
     final.toExponential(1),
-  ]
-  rows.push(`| ${cells.join(' | ')} | ${seconds.toFixed(1)} |`)
-  console.log(rows.at(-1))
+    seconds.toFixed(1),
+  ])
+  return { prediction: worst, latents: final }
 }
 
 async function onMesh<T>(
