@@ -16,6 +16,10 @@ export interface Waiting {
   readonly taking?: boolean
 }
 
+/** Whether an error says that a rank gives no sign of life: it will not answer any more. */
+export const saysStuck = (error: unknown): boolean =>
+  error instanceof DitError && error.kind === 'device-lost' && /^rank \d+ is stuck/.test(error.message)
+
 /**
  * `arrival`, or an error that names who is stuck. A peer that computes for long is not: its heart beats on while its
  * device works. Nor is one that nobody could hear because this thread was busy.
@@ -26,7 +30,7 @@ export async function watched<T>(
   arrival: Promise<T>,
   transport: Pick<Transport, 'lastHeard' | 'fail'>,
   { rank, from, tag, taking }: Waiting,
-  { longest = 10_000, every = 500 }: Silence,
+  { longest = 10_000, every = 250 }: Silence,
 ): Promise<T> {
   let timer: ReturnType<typeof setInterval> | undefined
   const silence = new Promise<never>((_, reject) => {
@@ -34,7 +38,7 @@ export async function watched<T>(
     let listening = Number.NEGATIVE_INFINITY
     timer = setInterval(() => {
       const now = performance.now()
-      if (now - looked > 4 * every) listening = now
+      if (now - looked > 8 * every) listening = now
       looked = now
       const silent = now - Math.max(transport.lastHeard(from), listening)
       if (silent < longest) return

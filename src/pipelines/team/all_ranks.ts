@@ -11,7 +11,7 @@ export interface OnAllRanks {
   /** Told of the first error at once, so that the others need not wait for what will not come. */
   failed(error: unknown): void
   /** How long the others may take to end then, in ms. Default: as long as they want. */
-  patience?: number
+  patience?: (error: unknown) => number
 }
 
 /**
@@ -26,10 +26,10 @@ export async function onAllRanks<T>(
   { failed, patience }: OnAllRanks,
 ): Promise<T[]> {
   let first: { rank: number; error: unknown } | undefined
-  let lost: () => void = () => {}
+  let lost: (error: unknown) => void = () => {}
   const hang = new Promise<'hang'>((resolve) => {
-    lost = () => {
-      if (patience !== undefined) setTimeout(() => resolve('hang'), patience)
+    lost = (error) => {
+      if (patience) setTimeout(() => resolve('hang'), patience(error))
     }
   })
   const all = Promise.allSettled(
@@ -40,7 +40,7 @@ export async function onAllRanks<T>(
         if (!first) {
           first = { rank, error }
           failed(error)
-          lost()
+          lost(error)
         }
         throw error
       }

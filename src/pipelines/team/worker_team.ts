@@ -1,5 +1,6 @@
 import { checkParallelConfig } from '../../parallel/config/check.ts'
 import type { ParallelConfig } from '../../parallel/config/parallel_config.ts'
+import { saysStuck } from '../../parallel/fabric/watchdog.ts'
 import { sizeOf } from '../../parallel/mesh/mesh.ts'
 import { DitError } from '../../runtime/errors.ts'
 import { currentRuntime, type PlatformOptions } from '../../runtime/platform/platform.ts'
@@ -28,6 +29,8 @@ export interface WorkerTeam extends Team {
 
 /** How long ranks may take to end after one of them failed, in ms; then they are ended. */
 const ENDING = 2000
+/** One that is stuck ends never, and the others with it. */
+const patience = (error: unknown): number => (saysStuck(error) ? 0 : ENDING)
 
 /**
  * A worker for each rank, with a device of its own.
@@ -78,7 +81,7 @@ export async function startWorkerTeam(
         const process = processes ? { env } : undefined
         started[rank] = await startRank(model, { ...options, place, process, platform })
       },
-      { failed: interrupt, patience: ENDING },
+      { failed: interrupt, patience },
     )
   } catch (error) {
     await close(ENDING)
@@ -109,7 +112,7 @@ export async function startWorkerTeam(
                 ? ({ previews, ...step }) => void onStep?.({ ...step, preview: async () => previews.map(imageOf) })
                 : undefined,
           }),
-        { failed: interrupt, patience: ENDING },
+        { failed: interrupt, patience },
       )
       return joinedOutput(outputs.map((output) => ({ ...output, images: output.images.map(imageOf) })))
     } catch (error) {
@@ -133,7 +136,7 @@ export async function startWorkerTeam(
     links = await makeLinks(processes, size)
     await onAllRanks(size, (rank) => all[rank].takePlace({ rank, config, links: links.of(rank), trace }), {
       failed: interrupt,
-      patience: ENDING,
+      patience,
     })
   }
 
