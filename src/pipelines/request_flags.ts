@@ -1,4 +1,5 @@
 import { type OptionSpec, type ParsedArgs, UsageError } from '../runtime/command_line/option.ts'
+import { quote } from '../runtime/command_line/parse_args.ts'
 import type { PixArtOptions } from './pixart.ts'
 
 /** Flags that say what is drawn: xDiT's names where xDiT has the flag, diffusers' otherwise. */
@@ -80,11 +81,15 @@ export const REQUEST_FLAGS: readonly OptionSpec[] = [
 /** Given to the pipeline always, so that files tell what drew them. diffusers' own for PixArt. */
 const DEFAULTS = { numInferenceSteps: 20, guidanceScale: 4.5 }
 
-/** What to draw and how, but for the prompt and the noise. @throws UsageError */
+/** What to draw and how, but for the prompt and the seed. @throws UsageError */
 export function readCall(args: ParsedArgs) {
   const outputType = args.text('output_type') ?? 'pil'
   if (outputType !== 'pil' && outputType !== 'latent') {
     throw new UsageError(`--output_type is ${JSON.stringify(outputType)}, expected pil or latent`)
+  }
+  const generator = args.text('generator') ?? 'cpu'
+  if (generator !== 'cpu' && generator !== 'cuda') {
+    throw new UsageError(`--generator is ${quote(generator)}, expected cpu or cuda`)
   }
   const negatives = args.texts('negative_prompt')
   return {
@@ -96,6 +101,7 @@ export function readCall(args: ParsedArgs) {
     eta: args.number('eta'),
     numImagesPerPrompt: args.number('num_images_per_prompt'),
     maxSequenceLength: args.number('max_sequence_length'),
+    generator,
     outputType,
     enableTiling: args.has('enable_tiling'),
     useResolutionBinning: args.has('no_use_resolution_binning') ? false : undefined,

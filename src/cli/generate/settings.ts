@@ -1,6 +1,5 @@
 import type { PixArtOptions } from '../../pipelines/pixart.ts'
 import { readCall } from '../../pipelines/request_flags.ts'
-import { quote } from '../../runtime/command_line/parse_args.ts'
 import { type ParsedArgs, UsageError } from '../command.ts'
 import { embeddedModel } from '../package_info.ts'
 
@@ -23,10 +22,6 @@ export function readSettings(args: ParsedArgs): Settings {
     throw new UsageError('a prompt is needed: what to draw', 'For example: webdit generate --prompt "red apple"')
   }
   const latentsFile = args.text('latents')
-  const generator = args.text('generator') ?? 'cpu'
-  if (generator !== 'cpu' && generator !== 'cuda') {
-    throw new UsageError(`--generator is ${quote(generator)}, expected cpu or cuda`)
-  }
   const call = readCall(args)
   return {
     model: readModel(args),
@@ -35,7 +30,7 @@ export function readSettings(args: ParsedArgs): Settings {
     outputType: call.outputType,
     latentsFile,
     variant: args.text('variant'),
-    call: { ...call, seed: args.number('seed'), generator },
+    call: { ...call, seed: args.number('seed') },
   }
 }
 
