@@ -12,6 +12,7 @@ import { type Output, psnrOf } from '../../../src/cli/verify/compare.ts'
 import { DiffusionPipeline } from '../../../src/index.ts'
 import { withoutNode } from '../../../vite.browser.ts'
 import { LAVAPIPE, NO_DRIVER, runDeno, WITHOUT_LAVAPIPE } from '../../support/deno.ts'
+import { relativeL2 } from '../../support/numbers.ts'
 import { startChromium } from './chromium.ts'
 import { openPage, readPicture, readPreviews, TIMEOUT, watchCanvas } from './pages.ts'
 import { buildSite, type Site } from './site.ts'
@@ -25,6 +26,13 @@ const browser = typeof chromium === 'string' ? undefined : chromium
 afterAll(() => browser?.close())
 
 const CALL = { prompt: 'red apple', seed: 7, steps: 4 }
+
+/** What two ranks of a page tell. */
+interface Together {
+  readonly latents: number[]
+  readonly sent: number[]
+  readonly shared: boolean
+}
 
 /** 8-bit RGB, rows from the top. */
 type Seen = { readonly width: number; readonly height: number; readonly data: ArrayLike<number> }
@@ -54,10 +62,13 @@ async function inDeno(machine: Record<string, string>, backend: string): Promise
 describe.runIf(browser)('in Chromium', { timeout: TIMEOUT }, () => {
   /** The picture as the other runtimes draw it. */
   const elsewhere = new Map<string, Seen>()
+  /** Those of Node after eight steps, on one device. */
+  let latents: Float32Array
   beforeAll(async () => {
     const pipe = await DiffusionPipeline.fromPretrained(MODEL, { tier: 'f32' })
     const { images } = await pipe(CALL.prompt, { seed: CALL.seed, numInferenceSteps: CALL.steps })
     elsewhere.set('Node', images[0])
+    latents = (await pipe(CALL.prompt, { seed: CALL.seed, numInferenceSteps: 8, outputType: 'latent' })).latents.data
     pipe.dispose()
     elsewhere.set('Deno, Dawn', await inDeno(NO_DRIVER, 'dawn'))
     if (WITHOUT_LAVAPIPE) console.log('no lavapipe: without Deno’s own WebGPU, which would be in f16')
@@ -177,12 +188,15 @@ describe.runIf(browser)('in Chromium', { timeout: TIMEOUT }, () => {
   describe("a page of somebody's own, with the built package", () => {
     const app = mkdtempSync(join(tmpdir(), 'webdit-page-'))
     let site: Site
+    let isolated: string
     beforeAll(async () => {
       cpSync(path('app'), app, { recursive: true })
       mkdirSync(join(app, 'node_modules'))
       symlinkSync(path('../../..'), join(app, 'node_modules/webdit'))
       const config = { root: app, plugins: [modelFiles({ copy: false })] }
       site = await buildSite(config)
+      const headers = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }
+      isolated = await site.serve({ ...config, preview: { headers } })
     })
     afterAll(async () => {
       await site?.close()
@@ -197,6 +211,31 @@ describe.runIf(browser)('in Chromium', { timeout: TIMEOUT }, () => {
       expectSame(await page.evaluate("drawInWorker('models/emoji-pixart')"))
       expect(await page.evaluate("loadInPage('models/emoji-pixart')")).toBe('PixArtSigmaPipeline')
       expect(complaints).toEqual([])
+      await page.close()
+    })
+
+    it.each([
+      ['that share memory', true],
+      ['that hand buffers over, where the page is not isolated', false],
+    ])('draws what Node draws in two workers %s', async (_, shared) => {
+      const { page, complaints } = await openPage(browser!, shared ? isolated : site.address)
+      await page.waitForFunction('!!globalThis.drawTogether')
+      expect(await page.evaluate(() => self.crossOriginIsolated)).toBe(shared)
+      const drawn = await page.evaluate<Together>("drawTogether('models/emoji-pixart')")
+      expect(drawn.shared).toBe(shared)
+      for (const bytes of drawn.sent) expect(bytes).toBeGreaterThan(0)
+      expect(relativeL2(Float32Array.from(drawn.latents), latents)).toBeLessThan(2e-5)
+      expect(complaints).toEqual([])
+      await page.close()
+    })
+
+    it('hears of a worker that ends in the midst of a picture, by the rank that is silent', async () => {
+      const { page } = await openPage(browser!, isolated)
+      await page.waitForFunction('!!globalThis.loseRank')
+      const lost = await page.evaluate<{ message: string }>("loseRank('models/emoji-pixart')")
+      expect(lost.message).toMatch(
+        /^rank 1 is stuck: rank 0 waits for its 'ulysses\.\w+', and it has given no sign of life/,
+      )
       await page.close()
     })
   })

@@ -1,4 +1,4 @@
-import { DiffusionPipeline, startRank } from 'webdit'
+import { DiffusionPipeline, ON_ONE_DEVICE, ONE_RANK, startRank, startTeam } from 'webdit'
 
 globalThis.drawInWorker = async (model) => {
   const rank = await startRank(model)
@@ -12,4 +12,33 @@ globalThis.loadInPage = async (model) => {
   const pipe = await DiffusionPipeline.fromPretrained(model)
   pipe.dispose()
   return pipe.className
+}
+
+const workers = []
+globalThis.Worker = class extends Worker {
+  constructor(...args) {
+    super(...args)
+    workers.push(this)
+  }
+}
+
+const team = (model) => startTeam(model, { ...ON_ONE_DEVICE, degrees: { ...ONE_RANK, ulysses: 2 } }, { tier: 'f32' })
+const call = { seed: 7, numInferenceSteps: 8, outputType: 'latent' }
+
+/** Two ranks, each in a worker. */
+globalThis.drawTogether = async (model) => {
+  const ranks = await team(model)
+  const { latents } = await ranks.run('red apple', call)
+  const sent = (await ranks.sent()).map((tags) => tags.get('ulysses.qkv') ?? 0)
+  await ranks.close()
+  return { latents: [...latents.data], sent, shared: typeof SharedArrayBuffer !== 'undefined' }
+}
+
+/** What is heard of a rank whose worker ends in the midst of a picture. */
+globalThis.loseRank = async (model) => {
+  const ranks = await team(model)
+  const onStep = ({ step }) => step === 2 && workers.at(-1).terminate()
+  const began = performance.now()
+  const error = await ranks.run('red apple', { ...call, onStep }).catch((reason) => reason)
+  return { message: error.message, seconds: (performance.now() - began) / 1000 }
 }
