@@ -75,7 +75,10 @@ export async function pixartTransformer(
   let x = hidden ?? (await g.scope(() => embedPatches(g, c, w, latents!, timesteps.length, tokens)))
   for (let i = blocks.first; i < blocks.end; i++) {
     const weights = w.at('transformer_blocks').at(i)
-    x = await weights.using(g, (own) => g.scope(() => block(g, c, own, i, x, modulation, text, execution)))
+    const before = x
+    x = await weights.using(g, (own) => g.scope(() => block(g, c, own, i, before, modulation, text, execution)))
+    // Where ranks exchange in the midst of a pass, it would last as long as that.
+    if (before !== hidden) g.release(before)
   }
   if (!blocks.tail) return x
 

@@ -42,7 +42,9 @@ export async function t5Encoder(
   let x = gather(g, w.tensor('shared.weight'), g.upload(Uint32Array.from(ids), [batch, tokens], 'ids'))
   for (let i = 0; i < c.layers; i++) {
     const weights = w.at('encoder').at('block').at(i)
-    x = await weights.using(g, (own) => g.scope(() => block(g, c, own, x, bias, padding)))
+    const before = x
+    x = await weights.using(g, (own) => g.scope(() => block(g, c, own, before, bias, padding)))
+    g.release(before)
   }
   return rmsNorm(g, x, { eps: c.eps, weight: w.tensor('encoder.final_layer_norm.weight') })
 }
