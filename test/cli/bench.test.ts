@@ -37,8 +37,6 @@ describe('webdit bench', () => {
     }
     // The patches' keys are of the step before in the second step.
     expect(Number(await psnr('--pipefusion_parallel_degree', '2'))).toBeGreaterThan(10)
-    expect(await psnr('--pipefusion_parallel_degree', '2', '--warmup_steps', '2')).toBe('infinite')
-    expect(await psnr('--use_cfg_parallel')).toBeUndefined()
     expect(await psnr('--use_cfg_parallel', '--compare', 'yes')).toBe('infinite')
   })
 

@@ -52,19 +52,15 @@ describe('examples/commands.txt', () => {
 describe('examples/inference.ts', () => {
   const small = ['--height', '64', '--width', '64', '--num_inference_steps', '2']
 
-  it.each(['--ulysses_degree 2 --use_cfg_parallel', '--ring_degree 2 --use_parallel_vae'])(
-    'draws: %s',
-    { timeout: 90_000 },
-    async (flags) => {
-      const line = commands.find((command) => command.startsWith(flags))!
-      const { code, out, err } = await run(...words(line), ...small, '--seed', '3')
-      expect({ code, err }).toEqual({ code: 0, err: expect.stringMatching(/^[24] ranks share 1 device/m) })
-      const path = /^image 0 saved to (results\/\S+\.png)$/m.exec(out)![1]
-      const { width, height } = decode(readFileSync(join(temporary, path)))
-      expect([width, height]).toEqual([64, 64])
-      expect(out).toMatch(/^epoch time: [\d.]+ sec on [24] ranks$/m)
-    },
-  )
+  it.each(['--ring_degree 2 --use_parallel_vae'])('draws: %s', { timeout: 90_000 }, async (flags) => {
+    const line = commands.find((command) => command.startsWith(flags))!
+    const { code, out, err } = await run(...words(line), ...small, '--seed', '3')
+    expect({ code, err }).toEqual({ code: 0, err: expect.stringMatching(/^2 ranks share 1 device/m) })
+    const path = /^image 0 saved to (results\/\S+\.png)$/m.exec(out)![1]
+    const { width, height } = decode(readFileSync(join(temporary, path)))
+    expect([width, height]).toEqual([64, 64])
+    expect(out).toMatch(/^epoch time: [\d.]+ sec on 2 ranks$/m)
+  })
 
   it('says what is wrong, and draws nothing', async () => {
     const before = readdirSync(temporary)

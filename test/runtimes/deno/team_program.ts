@@ -10,7 +10,7 @@ import { relativeL2 } from '../../support/numbers.ts'
 
 await ensureVulkan()
 const model = fileURLToPath(new URL('../../../models/emoji-pixart/', import.meta.url))
-const call = { height: 128, width: 128, seed: 7, numInferenceSteps: 8, outputType: 'latent' } as const
+const call = { height: 64, width: 64, seed: 7, numInferenceSteps: 4, outputType: 'latent' } as const
 const config = { ...ON_ONE_DEVICE, degrees: { ...ONE_RANK, ulysses: 2 }, shardDit: true }
 const team = await startTeam(model, config, { tier: 'f32' })
 const { latents } = await team.run('red apple', call)

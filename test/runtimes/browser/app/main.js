@@ -23,7 +23,7 @@ globalThis.Worker = class extends Worker {
 }
 
 const team = (model) => startTeam(model, { ...ON_ONE_DEVICE, degrees: { ...ONE_RANK, ulysses: 2 } }, { tier: 'f32' })
-const call = { seed: 7, numInferenceSteps: 8, outputType: 'latent' }
+const call = { height: 64, width: 64, seed: 7, numInferenceSteps: 4, outputType: 'latent' }
 
 /** Two ranks, each in a worker. */
 globalThis.drawTogether = async (model) => {
