@@ -1,11 +1,9 @@
 import { checkAgainstModel, checkParallelConfig } from '../parallel/config/check.ts'
 import type { ParallelConfig } from '../parallel/config/parallel_config.ts'
 import type { ModelFacts } from './model_facts.ts'
-import { pictureSize, type SizeOptions } from './picture_size.ts'
+import { type SizeOptions, sizeDrawn } from './picture_size.ts'
 import type { PixArtOptions } from './pixart.ts'
-
-/** diffusers' own for PixArt. */
-const GUIDANCE = 4.5
+import { DEFAULTS } from './request_flags.ts'
 
 /**
  * Whether ranks can divide a request so: everything that can be said before anything is loaded.
@@ -20,14 +18,13 @@ export function checkDividedRequest(
   devices?: number,
 ): void {
   checkParallelConfig(config, devices)
-  const multiple = facts.scale * facts.patch
-  const { grid } = pictureSize(call, { native: facts.sampleSize * facts.scale, multiple, sampleSize: facts.sampleSize })
+  const { grid } = sizeDrawn(call, facts)
   checkAgainstModel(config, {
     blocks: facts.blocks,
     heads: facts.heads,
     ...grid,
     guided: true,
-    guidanceScale: call.guidanceScale ?? GUIDANCE,
+    guidanceScale: call.guidanceScale ?? DEFAULTS.guidanceScale,
     tiling: call.enableTiling ?? false,
   })
 }

@@ -1,5 +1,6 @@
 import type { Grid } from '../parallel/crew/pieces.ts'
 import { DitError } from '../runtime/errors.ts'
+import type { ModelFacts } from './model_facts.ts'
 import { checkInteger, checkSide, type PipelineOptions } from './options.ts'
 import { hasResolutionBins, resolutionBin } from './resolution_bins.ts'
 
@@ -23,6 +24,10 @@ export interface NativeSize {
   readonly multiple: number
   readonly sampleSize: number
 }
+
+/** What a model draws where a caller says so much. @throws DitError 'bad-argument' for sizes that it cannot draw */
+export const sizeDrawn = (options: SizeOptions, { sampleSize, scale, patch }: ModelFacts): PictureSize =>
+  pictureSize(options, { native: sampleSize * scale, multiple: scale * patch, sampleSize })
 
 /** @throws DitError 'bad-argument' for sizes that the model cannot draw */
 export function pictureSize(options: SizeOptions, { native, multiple, sampleSize }: NativeSize): PictureSize {

@@ -79,7 +79,7 @@ export const REQUEST_FLAGS: readonly OptionSpec[] = [
 ]
 
 /** Given to the pipeline always, so that files tell what drew them. diffusers' own for PixArt. */
-const DEFAULTS = { numInferenceSteps: 20, guidanceScale: 4.5 }
+export const DEFAULTS = { numInferenceSteps: 20, guidanceScale: 4.5 }
 
 /** What to draw and how, but for the prompt and the seed. @throws UsageError */
 export function readCall(args: ParsedArgs) {

@@ -1,32 +1,24 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import type { CliIo } from '../../src/cli/command.ts'
-import { runCli } from '../../src/cli/run.ts'
 import { megabytes } from '../../src/runtime/arena.ts'
 import { GOLDEN } from '../support/golden_io.ts'
+import { planWithoutDevice } from './plan_without_device.ts'
 import { runInProcess } from './run_in_process.ts'
 
 const MODEL = `${GOLDEN}pipeline_pixart_sigma`
 const EMOJI = fileURLToPath(new URL('../../models/emoji-pixart', import.meta.url))
 
-/** Where no device can be opened. */
-async function withoutDevice(...argv: string[]): Promise<{ code: number; out: string[]; err: string[] }> {
-  const [out, err]: string[][] = [[], []]
-  const io: CliIo = {
-    print: (text) => out.push(...text.split('\n')),
-    note: (text) => err.push(...text.split('\n')),
-    status() {},
-    terminal: false,
-    signal: new AbortController().signal,
-    openDevice: () => expect.fail('a device was opened'),
-  }
-  const code = await runCli(['plan', ...argv], io, () => expect.fail('a driver was looked for'))
-  return { code, out, err }
-}
-
 describe('webdit plan', () => {
   it('tells what each component and phase takes, without a device', async () => {
-    const { code, out, err } = await withoutDevice('--model', EMOJI, '--prompt', 'red apple', 'cat', '--height', '64')
+    const { code, out, err } = await planWithoutDevice(
+      '--model',
+      EMOJI,
+      '--prompt',
+      'red apple',
+      'cat',
+      '--height',
+      '64',
+    )
     expect({ code, err }).toEqual({ code: 0, err: [] })
     expect(out[0]).toBe('PixArtSigmaPipeline: 2 pictures of 128 x 64 pixels, tier f16')
     for (const row of ['text_encoder', 'transformer', 'vae']) {
@@ -42,18 +34,18 @@ describe('webdit plan', () => {
 
   it('prints the same as JSON, in bytes, for the tier that is asked for', async () => {
     const bytes = async (...flags: string[]) =>
-      JSON.parse((await withoutDevice('--model', EMOJI, '--prompt', 'cat', '--json', ...flags)).out.join('\n'))
+      JSON.parse((await planWithoutDevice('--model', EMOJI, '--prompt', 'cat', '--json', ...flags)).out.join('\n'))
     const [f16, f32] = [await bytes(), await bytes('--tier', 'f32')]
     expect([f16.tier, f32.tier]).toEqual(['f16', 'f32'])
     expect(f32.weights.transformer / f16.weights.transformer).toBeGreaterThan(1.9)
-    const { out } = await withoutDevice('--model', EMOJI, '--prompt', 'cat', '--tier', 'f32')
+    const { out } = await planWithoutDevice('--model', EMOJI, '--prompt', 'cat', '--tier', 'f32')
     const row = out.find((line) => line.startsWith('  weights of transformer '))
     expect(row).toMatch(new RegExp(` ${megabytes(f32.weights.transformer)}$`))
   })
 
   it('fails where it does not fit, and names what would', async () => {
     const flags = ['--model', EMOJI, '--prompt', 'cat', '--height', '256', '--width', '256']
-    const { code, out } = await withoutDevice(...flags, '--memory', '64MiB')
+    const { code, out } = await planWithoutDevice(...flags, '--memory', '64MiB')
     expect(code).toBe(1)
     expect(out.at(-3)).toMatch(
       /^It does not fit: activations need more than the .* MiB that --memory leaves for them\.$/,
@@ -61,9 +53,9 @@ describe('webdit plan', () => {
     expect(out.at(-2)).toBe('  With --enable_tiling it does.')
     const [, advice] = /^ {2}The largest that fits: (.*)$/.exec(out.at(-1)!)!
     const smaller = [...flags.slice(0, 4), ...advice.split(' ')]
-    expect(await withoutDevice(...smaller, '--memory', '64MiB')).toMatchObject({ code: 0 })
+    expect(await planWithoutDevice(...smaller, '--memory', '64MiB')).toMatchObject({ code: 0 })
 
-    const none = await withoutDevice(...flags, '--memory', '1MiB')
+    const none = await planWithoutDevice(...flags, '--memory', '1MiB')
     expect(none.code).toBe(1)
     expect(none.out.at(-1)).toMatch(/^ {2}No size fits beside [\d.]+ MiB of weights: /)
   })
@@ -93,7 +85,7 @@ describe('webdit plan', () => {
     [['--seed', '1'], 2, /there is no flag --seed/],
     [['--model', MODEL, '--num_images_per_prompt', '0'], 1, /--num_images_per_prompt is 0/],
   ])('refuses in two lines: %j', async (argv, code, message) => {
-    const result = await withoutDevice(...argv)
+    const result = await planWithoutDevice(...argv)
     expect(result).toMatchObject({ code, out: [] })
     expect(result.err[0]).toMatch(message)
     expect(result.err.length).toBeLessThanOrEqual(2)

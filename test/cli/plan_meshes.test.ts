@@ -4,28 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { CliIo } from '../../src/cli/command.ts'
-import { runCli } from '../../src/cli/run.ts'
 import { GOLDEN } from '../support/golden_io.ts'
+import { planWithoutDevice } from './plan_without_device.ts'
 
 const EMOJI = fileURLToPath(new URL('../../models/emoji-pixart', import.meta.url))
 const temporary = mkdtempSync(join(tmpdir(), 'webdit-devices-'))
 afterAll(() => rmSync(temporary, { recursive: true }))
 
-/** Where no device can be opened. */
-async function plan(...argv: string[]): Promise<{ code: number; out: string[]; err: string[] }> {
-  const [out, err]: string[][] = [[], []]
-  const io: CliIo = {
-    print: (text) => out.push(...text.split('\n')),
-    note: (text) => err.push(...text.split('\n')),
-    status() {},
-    terminal: false,
-    signal: new AbortController().signal,
-    openDevice: () => expect.fail('a device was opened'),
-  }
-  const code = await runCli(['plan', '--model', EMOJI, ...argv], io, () => expect.fail('a driver was looked for'))
-  return { code, out, err }
-}
+const plan = (...argv: string[]) => planWithoutDevice('--model', EMOJI, ...argv)
 
 describe('webdit plan --devices', () => {
   const MACHINE = ['--device_flops', '10GFLOPS', '--link_bandwidth', '1GB/s', '--link_latency', '1ms']

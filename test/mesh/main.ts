@@ -50,6 +50,9 @@ const { values } = parseArgs({
   },
 })
 
+const { only } = values
+if (only !== undefined && only !== 'meshes' && only !== 'vae') throw new Error(`--only ${only}: meshes or vae`)
+
 await ensureVulkan()
 const device = await Device.open(await openPlatform(), { tier: 'f32' })
 const source = await openFolder(join(MODEL, 'transformer'))
@@ -69,8 +72,8 @@ const autoencoder = new Table(['size', 'half', 'ranks', 'relative L2', 'memory o
 let over = 0
 for (const size of values.sizes.split(',')) {
   const [height, width] = size.split('x').map(Number)
-  if (values.only !== 'vae') await meshesOf(size, height, width)
-  if (values.only === 'meshes') continue
+  if (only !== 'vae') await meshesOf(size, height, width)
+  if (only === 'meshes') continue
   for await (const outcome of autoencoderRows(MODEL, [height, width])) {
     if (outcome.over) over++
     add(autoencoder, outcome.cells)

@@ -12,6 +12,7 @@ import { type GoldenTensor, goldenFolder, loadGolden } from '../support/golden_i
 import { dividedByHeads, dividedByTokens } from '../support/joint_executions.ts'
 import { relativeL2 } from '../support/numbers.ts'
 import { onRanks } from '../support/ranks.ts'
+import { expectSameInStages } from '../support/stages.ts'
 
 type SD3 = Component<'SD3Transformer2DModel'>
 
@@ -88,13 +89,7 @@ describe('SD3 transformer', () => {
       weights.free()
       return states
     }
-    const expected = await g.read((await stage({}, { first: 0, end, head: true, tail: true })).image)
-    for (let cut = 0; cut < end; cut++) {
-      const { image, text } = await stage({}, { first: 0, end: cut, head: true, tail: false })
-      const handed = { latents: undefined, hidden: image, textHidden: text }
-      const divided = await stage(handed, { first: cut, end, head: false, tail: true })
-      expect(await g.read(divided.image)).toEqual(expected)
-    }
+    await expectSameInStages(g, end, stage)
     g.reset()
     sd3.weights.free()
   })

@@ -2,7 +2,7 @@ import { NETWORKS, readJson } from '../../models/component.ts'
 import type { Source } from '../../runtime/weights/source.ts'
 import { modelFacts } from '../model_facts.ts'
 import { openModel } from '../open_model.ts'
-import { pictureSize } from '../picture_size.ts'
+import { sizeDrawn } from '../picture_size.ts'
 import type { PixArtOptions } from '../pixart.ts'
 import type { MeasuredShapes } from './measure_rank.ts'
 
@@ -10,11 +10,11 @@ import type { MeasuredShapes } from './measure_rank.ts'
 export async function measuredShapes(model: string | Source, call: PixArtOptions): Promise<MeasuredShapes> {
   const source = typeof model === 'string' ? await openModel(model) : model
   try {
-    const { sampleSize, scale, patch } = await modelFacts(source)
+    const facts = await modelFacts(source)
     const { heads, headDim } = NETWORKS.PixArtTransformer2DModel.config(
       await readJson(source, 'transformer/config.json'),
     )
-    const { grid } = pictureSize(call, { native: sampleSize * scale, multiple: scale * patch, sampleSize })
+    const { grid } = sizeDrawn(call, facts)
     return { tokens: grid.rows * grid.columns, heads, headDim }
   } finally {
     if (typeof model === 'string') await source.close()

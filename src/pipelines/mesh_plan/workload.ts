@@ -13,12 +13,10 @@ import type { Source } from '../../runtime/weights/source.ts'
 import { createScheduler } from '../../schedulers/index.ts'
 import type { MemoryPlan } from '../memory_plan/plan.ts'
 import { type ModelFacts, modelFacts } from '../model_facts.ts'
-import { pictureSize } from '../picture_size.ts'
+import { sizeDrawn } from '../picture_size.ts'
 import type { PixArtOptions } from '../pixart.ts'
+import { DEFAULTS } from '../request_flags.ts'
 import { decodes } from '../shared_decoding.ts'
-
-/** diffusers' own for PixArt. */
-const [GUIDANCE, STEPS] = [4.5, 20]
 
 /** What a planner has to know of a request. */
 export interface PlannedRequest {
@@ -44,15 +42,10 @@ export async function plannedRequest(
   const config = transformer.config(await readJson(source, 'transformer/config.json'))
   const text = encoder.parameters(encoder.config(await readJson(source, 'text_encoder/config.json')))
   const parameters = transformer.parameters(config)
-  const multiple = model.scale * model.patch
-  const { grid, height, width } = pictureSize(call, {
-    native: model.sampleSize * model.scale,
-    multiple,
-    sampleSize: model.sampleSize,
-  })
-  const guidanceScale = call.guidanceScale ?? GUIDANCE
+  const { grid, height, width } = sizeDrawn(call, model)
+  const guidanceScale = call.guidanceScale ?? DEFAULTS.guidanceScale
   const scheduler = createScheduler(model.schedulerConfig)
-  scheduler.setTimesteps(call.numInferenceSteps ?? STEPS)
+  scheduler.setTimesteps(call.numInferenceSteps ?? DEFAULTS.numInferenceSteps)
   const steps = scheduler.timesteps.length
   const pictures = prompts * (call.numImagesPerPrompt ?? 1)
   const hs = config.width
