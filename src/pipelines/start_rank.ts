@@ -44,6 +44,12 @@ export interface RankOptions extends PlainLoading, Pick<FromPretrainedOptions, '
   process?: { readonly env?: Readonly<Record<string, string>> }
 }
 
+/**
+ * Time for a worker of Deno to take down its driver, in ms. Nothing tells when it has, and a process that ends meanwhile
+ * can crash in the driver's exit handlers: 10 of 30 did on lavapipe.
+ */
+const LAST_BREATH = 100
+
 /** A thread that runs rank.ts. */
 export interface Thread {
   readonly endpoint: Endpoint
@@ -86,6 +92,7 @@ export async function startRank(model: string, options: RankOptions = {}): Promi
   async function close(): Promise<void> {
     await Promise.race([api.close(), thread.failed]).catch(() => {})
     thread.terminate()
+    if (currentRuntime() === 'deno') await new Promise((resolve) => setTimeout(resolve, LAST_BREATH))
   }
 
   try {
