@@ -57,16 +57,20 @@ function createAndLook(create: (options: string[]) => GPU, options: string[]): G
 
 const REST = 2 // ms
 const never = new Int32Array(new SharedArrayBuffer(4))
+let turn: Promise<void> | undefined
 
 /**
- * dawn.node asks once in every turn of the event loop: a turn with a pause in it. Signals and timers wait as long.
- * On SwiftShader and two cores, a second of computing took 1.2 s in Node and 2.3 s in Deno without it.
+ * dawn.node asks once in every turn of the event loop: a turn with a pause in it, one for all who wait. Signals and timers
+ * wait as long. On SwiftShader and two cores, a second of computing took 1.2 s in Node and 2.3 s in Deno without it.
  */
 const rest = (): Promise<void> =>
-  new Promise((resolve) => {
-    Atomics.wait(never, 0, 0, REST)
-    setImmediate(resolve)
-  })
+  (turn ??= new Promise((resolve) => {
+    setImmediate(() => {
+      Atomics.wait(never, 0, 0, REST)
+      turn = undefined
+      resolve()
+    })
+  }))
 
 /** What mends a Linux machine that has no adapter. */
 export const LINUX_HINT =
