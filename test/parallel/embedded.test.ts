@@ -9,7 +9,7 @@ import { openFolder } from '../../src/runtime/weights/folder_source.node.ts'
 import type { Source } from '../../src/runtime/weights/source.ts'
 import { degreesText } from '../mesh/factorisations.ts'
 import { testDevice } from '../support/device.ts'
-import { denoisePart, joined, loadPart, type Pictures, predictionAt } from '../support/divided.ts'
+import { denoiseParts, joined, loadPart, type Pictures, predictionAt } from '../support/divided.ts'
 import { loadGolden } from '../support/golden_io.ts'
 import { random, relativeL2 } from '../support/numbers.ts'
 import { onMesh } from '../support/ranks.ts'
@@ -72,11 +72,11 @@ describe('the embedded model in one thread, each step from the same latents', ()
   const predictions = (mesh: ParallelConfig, count: number) =>
     onMesh(mesh, async (rank) => {
       const part = await loadPart(rank, source)
-      const guided: (Float32Array | undefined)[] = []
-      for (const [i, timestep] of schedule(STEPS).timesteps.entries()) {
-        const latents = states[i].subarray(0, count * size)
-        guided.push(await denoisePart(rank, part, pictures(count), latents, predictionAt(timestep)))
-      }
+      const steps = Array.from(schedule(STEPS).timesteps, (timestep, i) => ({
+        latents: states[i].subarray(0, count * size),
+        scheduler: predictionAt(timestep),
+      }))
+      const guided = await denoiseParts(rank, part, pictures(count), steps)
       part.weights.free()
       return guided
     })

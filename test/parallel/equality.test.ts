@@ -3,7 +3,7 @@ import { ON_ONE_DEVICE, type ParallelConfig } from '../../src/parallel/config/pa
 import { type Degrees, ONE_RANK } from '../../src/parallel/mesh/mesh.ts'
 import type { Source } from '../../src/runtime/weights/source.ts'
 import { degreesText, factorisations } from '../mesh/factorisations.ts'
-import { denoisePart, joined, loadPart, type Pictures, predictionAt } from '../support/divided.ts'
+import { denoisePart, denoiseParts, joined, loadPart, type Pictures, predictionAt } from '../support/divided.ts'
 import { random, relativeL2 } from '../support/numbers.ts'
 import { randomPixArt } from '../support/random_pixart.ts'
 import { onMesh } from '../support/ranks.ts'
@@ -12,6 +12,10 @@ import { schedule } from '../support/schedule.ts'
 const STEPS = 8
 
 const config = (degrees: Degrees): ParallelConfig => ({ ...ON_ONE_DEVICE, degrees })
+
+/** The prediction of each step, from these latents. */
+const each = (states: readonly Float32Array[]) =>
+  Array.from(schedule(STEPS).timesteps, (timestep, i) => ({ latents: states[i], scheduler: predictionAt(timestep) }))
 
 describe('30 ways to divide work among 8 ranks', () => {
   const captions = random(2 * 8 * 5 * 24)
@@ -42,12 +46,9 @@ describe('30 ways to divide work among 8 ranks', () => {
       await denoisePart(rank, transformer, pictures(8), noise, schedule(STEPS), async (_step, _timestep, progress) => {
         states.push(await progress.latents())
       })
-      const guided: Float32Array[] = []
-      for (const [i, timestep] of schedule(STEPS).timesteps.entries()) {
-        guided.push((await denoisePart(rank, transformer, pictures(8), states[i], predictionAt(timestep)))!)
-      }
+      const guided = await denoiseParts(rank, transformer, pictures(8), each(states))
       transformer.weights.free()
-      return { states, guided }
+      return { states, guided: guided as Float32Array[] }
     })
     latents = trace.states
     predictions = trace.guided
@@ -60,13 +61,10 @@ describe('30 ways to divide work among 8 ranks', () => {
     const of = (all: Float32Array) => all.subarray(0, degrees.data * size)
     const results = await onMesh(config(degrees), async (rank) => {
       const transformer = await loadPart(rank, source)
-      const guided: (Float32Array | undefined)[] = []
-      for (const [i, timestep] of schedule(STEPS).timesteps.entries()) {
-        guided.push(await denoisePart(rank, transformer, drawn, of(latents[i]), predictionAt(timestep)))
-      }
-      const final = await denoisePart(rank, transformer, drawn, of(noise), schedule(STEPS))
+      const free = { latents: of(noise), scheduler: schedule(STEPS) }
+      const all = await denoiseParts(rank, transformer, drawn, [...each(latents.map(of)), free])
       transformer.weights.free()
-      return { guided, final }
+      return { guided: all.slice(0, -1), final: all.at(-1) }
     })
     for (let i = 0; i < STEPS; i++) {
       expect(relativeL2(joined(results.map(({ guided }) => guided[i])), of(predictions[i]))).toBeLessThan(1e-5)

@@ -28,7 +28,14 @@ export interface Pictures {
 export const loadPart = ({ device, ranks }: TestRank, source: Source): Promise<Component<'PixArtTransformer2DModel'>> =>
   loadComponent(device, 'PixArtTransformer2DModel', source, '', { share: ({ layers }) => weightShareOf(ranks, layers) })
 
-/** Denoises from `latents` in a crew; the final latents of this rank's pictures, where it leads. */
+/** One way from latents to others. */
+export interface Denoising {
+  readonly latents: Float32Array
+  readonly scheduler: Scheduler
+  readonly onStep?: DenoiseOptions['onStep']
+}
+
+/** Denoises in a crew; the final latents of this rank's pictures, where it leads. */
 export async function denoisePart(
   rank: TestRank,
   transformer: Component<'PixArtTransformer2DModel'>,
@@ -37,50 +44,56 @@ export async function denoisePart(
   scheduler: Scheduler,
   onStep?: DenoiseOptions['onStep'],
 ): Promise<Float32Array | undefined> {
-  const { g, ranks } = rank
+  const [final] = await denoiseParts(rank, transformer, pictures, [{ latents, scheduler, onStep }])
+  return final
+}
+
+/** Denoises the same pictures several times, one after the other, and reads their text once. */
+export async function denoiseParts(
+  { g, ranks }: TestRank,
+  transformer: Component<'PixArtTransformer2DModel'>,
+  pictures: Pictures,
+  all: readonly Denoising[],
+): Promise<(Float32Array | undefined)[]> {
   const { config } = transformer
   const mine = dealt(ranks, pictures.count)
   const count = mine.end - mine.first
-  if (count === 0) return undefined
+  if (count === 0) return all.map(() => undefined)
   const { height, width, channels } = pictures
-  const crew = new Crew(ranks, {
-    blocks: config.layers,
-    grid: { rows: height / config.patch, columns: width / config.patch },
-    steps: scheduler.timesteps.length,
-    guided: true,
-  })
-  const branches = [0, 1].slice(crew.branches.first, crew.branches.end)
-  const rows = branches.flatMap((branch) =>
-    Array.from({ length: count }, (_, k) => branch * pictures.count + mine.first + k),
-  )
+  const grid = { rows: height / config.patch, columns: width / config.patch }
+  const crewFor = (steps: number) => new Crew(ranks, { blocks: config.layers, grid, steps, guided: true })
+  const { blocks, branches } = crewFor(1)
+  const rows = [0, 1]
+    .slice(branches.first, branches.end)
+    .flatMap((branch) => Array.from({ length: count }, (_, k) => branch * pictures.count + mine.first + k))
   const of = (values: Float32Array) => {
     const size = values.length / (2 * pictures.count)
     const out = new Float32Array(rows.length * size)
     for (const [k, row] of rows.entries()) out.set(values.subarray(row * size, (row + 1) * size), k * size)
     return out
   }
+  let crew: Crew | undefined
   try {
     const captions = g.upload(of(pictures.captions), [rows.length, pictures.textLength, pictures.captionChannels])
-    const text = await encodeCaptions(g, transformer, captions, of(pictures.mask), crew.blocks)
-    const size = latents.length / pictures.count
-    const shape = [count, channels, height, width]
-    const options: DenoiseOptions = {
-      crew,
-      network: pixartNetwork(transformer, {
-        text,
-        batch: rows.length,
-        latents: { channels, width },
-        size: { height: height * 8, width: width * 8 },
-        guidance: pictures.guidance,
-      }),
-      latents: g.upload(latents.slice(mine.first * size, mine.end * size), shape),
-      scheduler,
-      onStep,
+    const network = pixartNetwork(transformer, {
+      text: await encodeCaptions(g, transformer, captions, of(pictures.mask), blocks),
+      batch: rows.length,
+      latents: { channels, width },
+      size: { height: height * 8, width: width * 8 },
+      guidance: pictures.guidance,
+    })
+    const finals: (Float32Array | undefined)[] = []
+    for (const { latents, scheduler, onStep } of all) {
+      const size = latents.length / pictures.count
+      const start = g.upload(latents.slice(mine.first * size, mine.end * size), [count, channels, height, width])
+      crew = crewFor(scheduler.timesteps.length)
+      const final = await denoise(g, { crew, network, latents: start, scheduler, onStep })
+      finals.push(final && crew.leads ? await g.read(final) : undefined)
+      crew.end(g)
     }
-    const final = await denoise(g, options)
-    return final && crew.leads ? await g.read(final) : undefined
+    return finals
   } finally {
-    crew.end(g)
+    crew?.end(g)
     g.reset()
   }
 }
