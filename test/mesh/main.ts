@@ -21,7 +21,7 @@ import type { Source } from '../../src/runtime/weights/source.ts'
 import { randnTensor } from '../../src/schedulers/generator.ts'
 import { createScheduler } from '../../src/schedulers/index.ts'
 import { TorchGenerator } from '../../src/schedulers/torch_generator.ts'
-import { denoisePart, joined, loadPart, type Pictures, predictionAt } from '../support/divided.ts'
+import { denoisePart, joined, loadPart, type Pictures, predictEach } from '../support/divided.ts'
 import { relativeL2 } from '../support/numbers.ts'
 import { autoencoderRows } from './autoencoder.ts'
 import { degreesText, factorisations } from './factorisations.ts'
@@ -156,11 +156,8 @@ async function reference(pictures: Pictures) {
     await denoisePart(rank, part, pictures, noise, schedule(), async (_step, _timestep, progress) => {
       states.push(await progress.latents())
     })
-    const predictions: Float32Array[] = []
-    for (const [i, timestep] of schedule().timesteps.entries()) {
-      predictions.push((await denoisePart(rank, part, pictures, states[i], predictionAt(timestep)))!)
-    }
-    return { states, predictions }
+    const predictions = await predictEach(rank, part, pictures, states, schedule().timesteps)
+    return { states, predictions: predictions! }
   })
   return trace
 }
@@ -173,14 +170,18 @@ async function row(
 ): Promise<{ prediction: number; latents: number }> {
   const began = performance.now()
   const results = await onMesh(degrees, async (rank, part) => {
-    const guided: (Float32Array | undefined)[] = []
-    for (const [i, timestep] of schedule().timesteps.entries()) {
-      guided.push(await denoisePart(rank, part, pictures, states[i], predictionAt(timestep)))
-    }
+    const guided = await predictEach(rank, part, pictures, states, schedule().timesteps)
     return { guided, final: await denoisePart(rank, part, pictures, states[0], schedule()) }
   })
   const seconds = (performance.now() - began) / 1000
-  const worst = Math.max(...predictions.map((p, i) => relativeL2(joined(results.map(({ guided }) => guided[i])), p)))
+  const guided = joined(results.map((rank) => rank.guided))
+  const values = predictions.length / (pictures.count * STEPS)
+  const worst = Math.max(
+    ...Array.from({ length: pictures.count * STEPS }, (_, k) => {
+      const [one, other] = [guided, predictions].map((all) => all.subarray(k * values, (k + 1) * values))
+      return relativeL2(one, other)
+    }),
+  )
   const final = relativeL2(joined(results.map((r) => r.final)), states[STEPS])
   if (!(worst <= LIMITS.prediction && final <= LIMITS.latents)) over++
   add(meshes, [

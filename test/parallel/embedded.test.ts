@@ -9,7 +9,7 @@ import { openFolder } from '../../src/runtime/weights/folder_source.node.ts'
 import type { Source } from '../../src/runtime/weights/source.ts'
 import { degreesText } from '../mesh/factorisations.ts'
 import { testDevice } from '../support/device.ts'
-import { denoiseParts, joined, loadPart, type Pictures, predictionAt } from '../support/divided.ts'
+import { joined, loadPart, type Pictures, predictEach } from '../support/divided.ts'
 import { loadGolden } from '../support/golden_io.ts'
 import { random, relativeL2 } from '../support/numbers.ts'
 import { onMesh } from '../support/ranks.ts'
@@ -67,32 +67,33 @@ describe('the embedded model in one thread, each step from the same latents', ()
     return Float32Array.from([...first, ...random(size)])
   })
   let source: Source
-  let expected: Float32Array[]
+  let expected: Float32Array
 
-  const predictions = (mesh: ParallelConfig, count: number) =>
-    onMesh(mesh, async (rank) => {
+  /** [pictures, steps, values] */
+  const predictions = async (mesh: ParallelConfig, count: number) => {
+    const before = states.map((of) => of.subarray(0, count * size))
+    const parts = await onMesh(mesh, async (rank) => {
       const part = await loadPart(rank, source)
-      const steps = Array.from(schedule(STEPS).timesteps, (timestep, i) => ({
-        latents: states[i].subarray(0, count * size),
-        scheduler: predictionAt(timestep),
-      }))
-      const guided = await denoiseParts(rank, part, pictures(count), steps)
+      const guided = await predictEach(rank, part, pictures(count), before, schedule(STEPS).timesteps)
       part.weights.free()
       return guided
     })
+    return joined(parts)
+  }
 
   beforeAll(async () => {
     source = await openFolder(join(MODEL, 'transformer'))
-    expected = (await predictions(config({}), 2))[0] as Float32Array[]
+    expected = await predictions(config({}), 2)
   })
   afterAll(() => source.close())
 
   it.each(NAMED)('%s', async (_, degrees) => {
     const count = degrees.data ?? 1
-    const ranks = await predictions(config(degrees), count)
-    for (let i = 0; i < STEPS; i++) {
-      const guided = joined(ranks.map((of) => of[i]))
-      expect(relativeL2(guided, expected[i].subarray(0, count * size))).toBeLessThan(1e-5)
+    const guided = await predictions(config(degrees), count)
+    expect(guided).toHaveLength(count * STEPS * size)
+    for (let at = 0; at < guided.length; at += size) {
+      const [prediction, of] = [guided, expected].map((all) => all.subarray(at, at + size))
+      expect(relativeL2(prediction, of)).toBeLessThan(1e-5)
     }
   })
 })

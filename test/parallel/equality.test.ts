@@ -3,7 +3,7 @@ import { ON_ONE_DEVICE, type ParallelConfig } from '../../src/parallel/config/pa
 import { type Degrees, ONE_RANK } from '../../src/parallel/mesh/mesh.ts'
 import type { Source } from '../../src/runtime/weights/source.ts'
 import { degreesText, factorisations } from '../mesh/factorisations.ts'
-import { denoisePart, denoiseParts, joined, loadPart, type Pictures, predictionAt } from '../support/divided.ts'
+import { denoisePart, joined, loadPart, type Pictures, predictEach } from '../support/divided.ts'
 import { random, relativeL2 } from '../support/numbers.ts'
 import { randomPixArt } from '../support/random_pixart.ts'
 import { onMesh } from '../support/ranks.ts'
@@ -12,10 +12,6 @@ import { schedule } from '../support/schedule.ts'
 const STEPS = 8
 
 const config = (degrees: Degrees): ParallelConfig => ({ ...ON_ONE_DEVICE, degrees })
-
-/** The prediction of each step, from these latents. */
-const each = (states: readonly Float32Array[]) =>
-  Array.from(schedule(STEPS).timesteps, (timestep, i) => ({ latents: states[i], scheduler: predictionAt(timestep) }))
 
 describe('30 ways to divide work among 8 ranks', () => {
   const captions = random(2 * 8 * 5 * 24)
@@ -34,9 +30,9 @@ describe('30 ways to divide work among 8 ranks', () => {
   const size = 4 * 12 * 10
   const noise = random(8 * size, 1.7)
   let source: Source
-  /** Of one device: latents before each step, the predictions there, and the final latents. */
+  /** Of one device: latents before each step and the final ones, and the predictions [pictures, steps, values]. */
   let latents: Float32Array[]
-  let predictions: Float32Array[]
+  let predictions: Float32Array
 
   beforeAll(async () => {
     source = randomPixArt()
@@ -46,9 +42,9 @@ describe('30 ways to divide work among 8 ranks', () => {
       await denoisePart(rank, transformer, pictures(8), noise, schedule(STEPS), async (_step, _timestep, progress) => {
         states.push(await progress.latents())
       })
-      const guided = await denoiseParts(rank, transformer, pictures(8), each(states))
+      const guided = await predictEach(rank, transformer, pictures(8), states, schedule(STEPS).timesteps)
       transformer.weights.free()
-      return { states, guided: guided as Float32Array[] }
+      return { states, guided: guided! }
     })
     latents = trace.states
     predictions = trace.guided
@@ -61,13 +57,15 @@ describe('30 ways to divide work among 8 ranks', () => {
     const of = (all: Float32Array) => all.subarray(0, degrees.data * size)
     const results = await onMesh(config(degrees), async (rank) => {
       const transformer = await loadPart(rank, source)
-      const free = { latents: of(noise), scheduler: schedule(STEPS) }
-      const all = await denoiseParts(rank, transformer, drawn, [...each(latents.map(of)), free])
+      const guided = await predictEach(rank, transformer, drawn, latents.map(of), schedule(STEPS).timesteps)
+      const final = await denoisePart(rank, transformer, drawn, of(noise), schedule(STEPS))
       transformer.weights.free()
-      return { guided: all.slice(0, -1), final: all.at(-1) }
+      return { guided, final }
     })
-    for (let i = 0; i < STEPS; i++) {
-      expect(relativeL2(joined(results.map(({ guided }) => guided[i])), of(predictions[i]))).toBeLessThan(1e-5)
+    const guided = joined(results.map((rank) => rank.guided))
+    expect(guided).toHaveLength(degrees.data * STEPS * size)
+    for (let at = 0; at < guided.length; at += size) {
+      expect(relativeL2(guided.subarray(at, at + size), predictions.subarray(at, at + size))).toBeLessThan(1e-5)
     }
     expect(relativeL2(joined(results.map(({ final }) => final)), of(latents[STEPS]))).toBeLessThan(2e-5)
   })
