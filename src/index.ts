@@ -12,7 +12,6 @@ export { type MeasuredMachine, type MeasureOptions, measureMachine } from './pip
 export { type MeshPlan, type MeshPlanOptions, planMeshes } from './pipelines/mesh_plan/plan_meshes.ts'
 export type { PipelineOptions, PipelineOutput, StepInfo } from './pipelines/options.ts'
 export { type ParallelPipeline, parallelize } from './pipelines/parallelize.ts'
-export type { PixArtOptions } from './pipelines/pixart.ts'
 export type { RankImage, RankOutput, RankStep } from './pipelines/rank.ts'
 export { type Rank, type RankOptions, startRank } from './pipelines/start_rank.ts'
 export { type StartTeamOptions, startTeam, type TeamKind } from './pipelines/team/start_team.ts'

@@ -14,8 +14,8 @@ export interface DenoisingNetwork {
   /** Rows of latents that a row of tokens stands for. */
   readonly patch: number
   readonly guidance: number
-  /** What a stage hands to the next for so many tokens. */
-  activations(tokens: number): readonly TensorSpec[]
+  /** What a stage hands to the next for so many tokens: of the `first` piece of a step, or of a later one. */
+  activations(tokens: number, first: boolean): readonly TensorSpec[]
   /**
    * @param latents of the whole picture, on the first stage
    * @param activations of the stage before, on the others
@@ -123,7 +123,7 @@ class Denoising implements Progress {
         const inputs = { latents, activations, timestep: scheduler.timesteps[i] }
         const out = await network.forward(g, inputs, crew.execution(i, piece))
         if (!tail) {
-          await crew.border.passOn(g, out)
+          await crew.border.passOn(g, out.slice(0, this.#specs(piece).length))
           return undefined
         }
         const patches = await crew.predicted(g, piece, out[0], network.guidance)
@@ -189,7 +189,7 @@ class Denoising implements Progress {
 
   #specs(piece: Piece): readonly TensorSpec[] {
     const { first, end } = this.#o.crew.tokens(piece)
-    return this.#o.network.activations(end - first)
+    return this.#o.network.activations(end - first, piece.index === 0)
   }
 
   /** What comes from the stage before after this piece. */

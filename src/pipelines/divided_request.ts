@@ -1,9 +1,14 @@
 import { checkAgainstModel, checkParallelConfig } from '../parallel/config/check.ts'
 import type { ParallelConfig } from '../parallel/config/parallel_config.ts'
 import type { ModelFacts } from './model_facts.ts'
-import { type SizeOptions, sizeDrawn } from './picture_size.ts'
-import type { PixArtOptions } from './pixart.ts'
-import { DEFAULTS } from './request_flags.ts'
+import type { PipelineOptions } from './options.ts'
+import { sizeDrawn } from './picture_size.ts'
+
+/** Whether there is a branch without the prompt for --cfg_parallel, and what decides it. */
+export function branches({ family }: Pick<ModelFacts, 'family'>, call: PipelineOptions) {
+  const { guided, scale } = family.guidance(call)
+  return { guided: family.guidedByScale || guided, guidanceScale: scale }
+}
 
 /**
  * Whether ranks can divide a request so: everything that can be said before anything is loaded.
@@ -14,7 +19,7 @@ import { DEFAULTS } from './request_flags.ts'
 export function checkDividedRequest(
   config: ParallelConfig,
   facts: ModelFacts,
-  call: SizeOptions & Pick<PixArtOptions, 'guidanceScale' | 'enableTiling'>,
+  call: PipelineOptions,
   devices?: number,
 ): void {
   checkParallelConfig(config, devices)
@@ -23,8 +28,7 @@ export function checkDividedRequest(
     blocks: facts.blocks,
     heads: facts.heads,
     ...grid,
-    guided: true,
-    guidanceScale: call.guidanceScale ?? DEFAULTS.guidanceScale,
+    ...branches(facts, call),
     tiling: call.enableTiling ?? false,
   })
 }

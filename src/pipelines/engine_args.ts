@@ -6,7 +6,7 @@ import { REFUSED_FLAGS } from '../parallel/config/xdit_flags.ts'
 import { type OptionSpec, type ParsedArgs, UsageError } from '../runtime/command_line/option.ts'
 import { parseArgs } from '../runtime/command_line/parse_args.ts'
 import { DitError } from '../runtime/errors.ts'
-import type { PixArtOptions } from './pixart.ts'
+import type { PipelineOptions } from './options.ts'
 import { REQUEST_FLAGS, readCall } from './request_flags.ts'
 import type { TeamKind } from './team/start_team.ts'
 
@@ -24,7 +24,7 @@ export interface EngineConfig {
 export interface InputConfig {
   readonly prompt: string[]
   /** As pipelines take it. */
-  readonly call: Omit<PixArtOptions, 'onStep' | 'signal'>
+  readonly call: Omit<PipelineOptions, 'onStep' | 'signal'>
 }
 
 const FLAGS: readonly OptionSpec[] = [...REQUEST_FLAGS, ...PARALLEL_FLAGS, ...REFUSED_FLAGS]

@@ -19,12 +19,21 @@ export interface PipelineOptions {
   /** Pixels; default: the model's native size. */
   height?: number
   width?: number
-  /** Default 20. */
+  /** Default: the pipeline's. */
   numInferenceSteps?: number
   /** Above 1 guides away from the negative prompt. Default: the pipeline's. */
   guidanceScale?: number
   /** One for all prompts, or one for each. */
   negativePrompt?: string | string[]
+  /** For the second and the third text encoder of models that have them (SD3, FLUX). Default: the prompt. */
+  prompt2?: string | string[]
+  prompt3?: string | string[]
+  negativePrompt2?: string | string[]
+  negativePrompt3?: string | string[]
+  /** FLUX: above 1 guides away from the negative prompt, where there is one. Default 1. */
+  trueCfgScale?: number
+  /** SD3: layers of CLIP that are left out beside its last. Default 0. */
+  clipSkip?: number
   numImagesPerPrompt?: number
   /** One for all pictures, as torch.Generator().manual_seed, or one for each. Default: drawn at random, and reported. */
   seed?: number | readonly number[]
@@ -37,6 +46,8 @@ export interface PipelineOptions {
   eta?: number
   /** Initial noise [pictures, channels, height / scale, width / scale] of unit variance; the seed is then for the steps alone. */
   latents?: Float32Array
+  /** Draw at the nearest trained size and resize (PixArt, HunyuanDiT). Default: where diffusers has a table for the model. */
+  useResolutionBinning?: boolean
   /** Text tokens at most; default: the pipeline's, or what the tokenizer says if that is less. */
   maxSequenceLength?: number
   /** 'latent' leaves the autoencoder out. Default 'pil'. */

@@ -1,6 +1,5 @@
 import type { Grid } from '../parallel/crew/pieces.ts'
 import { DitError } from '../runtime/errors.ts'
-import type { ModelFacts } from './model_facts.ts'
 import { checkInteger, checkSide, type PipelineOptions } from './options.ts'
 import { hasResolutionBins, resolutionBin } from './resolution_bins.ts'
 
@@ -18,23 +17,24 @@ export interface SizeOptions extends Pick<PipelineOptions, 'height' | 'width'> {
   useResolutionBinning?: boolean
 }
 
-/** What of a model decides on sizes: pixels of a side, pixels of a token, and the transformer's sample_size. */
+/** What of a model decides on sizes. */
 export interface NativeSize {
-  readonly native: number
-  readonly multiple: number
+  /** Rows of latents of a picture of the native size. */
   readonly sampleSize: number
+  /** Pixels of a latent, and rows of latents of a token. */
+  readonly scale: number
+  readonly patch: number
+  /** Whether its family draws at the nearest trained size unless told otherwise. */
+  readonly binned: boolean
 }
 
 /** What a model draws where a caller says so much. @throws DitError 'bad-argument' for sizes that it cannot draw */
-export const sizeDrawn = (options: SizeOptions, { sampleSize, scale, patch }: ModelFacts): PictureSize =>
-  pictureSize(options, { native: sampleSize * scale, multiple: scale * patch, sampleSize })
-
-/** @throws DitError 'bad-argument' for sizes that the model cannot draw */
-export function pictureSize(options: SizeOptions, { native, multiple, sampleSize }: NativeSize): PictureSize {
+export function sizeDrawn(options: SizeOptions, { sampleSize, scale, patch, binned: bins }: NativeSize): PictureSize {
+  const [native, multiple] = [sampleSize * scale, scale * patch]
   const outHeight = options.height ?? native
   const outWidth = options.width ?? native
-  const binned = options.useResolutionBinning ?? hasResolutionBins(sampleSize)
-  if (binned && !hasResolutionBins(sampleSize)) {
+  const binned = options.useResolutionBinning ?? (bins && hasResolutionBins(sampleSize))
+  if (binned && !(bins && hasResolutionBins(sampleSize))) {
     throw new DitError('bad-argument', `useResolutionBinning: there is no table for sample_size ${sampleSize}`)
   }
   let [height, width] = [outHeight, outWidth]

@@ -9,8 +9,8 @@ import { currentRuntime, openPlatform, type PlatformOptions } from '../runtime/p
 import { DiffusionPipeline, type FromPretrainedOptions, type Pipeline } from './diffusion_pipeline.ts'
 import type { DitImage } from './image/image.ts'
 import { type MeasuredShapes, measureRank, type RankFigures } from './mesh_plan/measure_rank.ts'
+import type { PipelineOptions } from './options.ts'
 import { Calls, type Outcome, type PlainFailure, typedFailure } from './outcome.ts'
-import type { PixArtOptions } from './pixart.ts'
 import { type Place, type Placed, takePlace } from './team/place.ts'
 
 /** A picture as it crosses threads: its pixels are moved, not copied. */
@@ -43,7 +43,7 @@ export interface PlainLoading extends Pick<FromPretrainedOptions, 'memory' | 'ti
   /** Which adapter to open; the runtime's best by default. */
   readonly platform?: PlatformOptions
 }
-type PlainCall = Omit<PixArtOptions, 'onStep' | 'signal'>
+type PlainCall = Omit<PipelineOptions, 'onStep' | 'signal'>
 type OnProgress = NonNullable<FromPretrainedOptions['onProgress']>
 type OnStep = (step: RankStep) => void
 

@@ -1,6 +1,6 @@
 import { type OptionSpec, type ParsedArgs, UsageError } from '../runtime/command_line/option.ts'
 import { quote } from '../runtime/command_line/parse_args.ts'
-import type { PixArtOptions } from './pixart.ts'
+import type { PipelineOptions } from './options.ts'
 
 /** Flags that say what is drawn: xDiT's names where xDiT has the flag, diffusers' otherwise. */
 export const REQUEST_FLAGS: readonly OptionSpec[] = [
@@ -17,15 +17,35 @@ export const REQUEST_FLAGS: readonly OptionSpec[] = [
     value: 'TEXT',
     help: 'What to stay away from: one for all prompts, or one for each. Default: nothing in particular.',
   },
+  {
+    name: 'prompt_2',
+    type: 'texts',
+    value: 'TEXT',
+    help: 'For the second text encoder of SD3 and FLUX. Default: the prompt.',
+  },
+  { name: 'prompt_3', type: 'texts', value: 'TEXT', help: 'For the third text encoder of SD3. Default: the prompt.' },
+  { name: 'negative_prompt_2', type: 'texts', value: 'TEXT', help: 'Likewise. Default: the negative prompt.' },
+  { name: 'negative_prompt_3', type: 'texts', value: 'TEXT', help: 'Likewise. Default: the negative prompt.' },
   { name: 'height', type: 'integer', help: "Pixels. Default: the model's native size." },
   { name: 'width', type: 'integer', help: "Pixels. Default: the model's native size." },
-  { name: 'num_inference_steps', type: 'integer', help: 'Denoising steps: more are slower and finer. Default: 20.' },
+  {
+    name: 'num_inference_steps',
+    type: 'integer',
+    help: 'Denoising steps: more are slower and finer. Default: as in diffusers, 20 for PixArt and 28 for SD3 and FLUX.',
+  },
   {
     name: 'guidance_scale',
     type: 'number',
     value: 'X',
-    help: 'How closely to follow the prompt; up to 1 there is no guidance, and a step costs half. Default: 4.5.',
+    help: 'How closely to follow the prompt; up to 1 there is no guidance, and a step costs half (FLUX takes it as an input). Default: as in diffusers, 4.5 for PixArt, 7 for SD3, 3.5 for FLUX.',
   },
+  {
+    name: 'true_cfg_scale',
+    type: 'number',
+    value: 'X',
+    help: 'FLUX: above 1 guides away from the negative prompt, and a step costs twice as much. Default: 1.',
+  },
+  { name: 'clip_skip', type: 'integer', help: 'SD3: layers of CLIP left out beside its last. Default: 0.' },
   {
     name: 'seed',
     type: 'integer',
@@ -78,9 +98,6 @@ export const REQUEST_FLAGS: readonly OptionSpec[] = [
   },
 ]
 
-/** Given to the pipeline always, so that files tell what drew them. diffusers' own for PixArt. */
-export const DEFAULTS = { numInferenceSteps: 20, guidanceScale: 4.5 }
-
 /** What to draw and how, but for the prompt and the seed. @throws UsageError */
 export function readCall(args: ParsedArgs) {
   const outputType = args.text('output_type') ?? 'pil'
@@ -91,13 +108,22 @@ export function readCall(args: ParsedArgs) {
   if (generator !== 'cpu' && generator !== 'cuda') {
     throw new UsageError(`--generator is ${quote(generator)}, expected cpu or cuda`)
   }
-  const negatives = args.texts('negative_prompt')
+  const texts = (name: string) => {
+    const given = args.texts(name)
+    return given.length > 0 ? given : undefined
+  }
   return {
     height: args.number('height'),
     width: args.number('width'),
-    numInferenceSteps: args.number('num_inference_steps') ?? DEFAULTS.numInferenceSteps,
-    guidanceScale: args.number('guidance_scale') ?? DEFAULTS.guidanceScale,
-    negativePrompt: negatives.length > 0 ? negatives : undefined,
+    numInferenceSteps: args.number('num_inference_steps'),
+    guidanceScale: args.number('guidance_scale'),
+    prompt2: texts('prompt_2'),
+    prompt3: texts('prompt_3'),
+    negativePrompt: texts('negative_prompt'),
+    negativePrompt2: texts('negative_prompt_2'),
+    negativePrompt3: texts('negative_prompt_3'),
+    trueCfgScale: args.number('true_cfg_scale'),
+    clipSkip: args.number('clip_skip'),
     eta: args.number('eta'),
     numImagesPerPrompt: args.number('num_images_per_prompt'),
     maxSequenceLength: args.number('max_sequence_length'),
@@ -105,5 +131,5 @@ export function readCall(args: ParsedArgs) {
     outputType,
     enableTiling: args.has('enable_tiling'),
     useResolutionBinning: args.has('no_use_resolution_binning') ? false : undefined,
-  } satisfies PixArtOptions
+  } satisfies PipelineOptions
 }

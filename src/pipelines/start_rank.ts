@@ -4,8 +4,8 @@ import { DitError } from '../runtime/errors.ts'
 import { currentRuntime } from '../runtime/platform/platform.ts'
 import type { FromPretrainedOptions } from './diffusion_pipeline.ts'
 import { webAddress } from './open_model.ts'
+import type { PipelineOptions } from './options.ts'
 import { type Outcome, plainFailure, typedFailure } from './outcome.ts'
-import type { PixArtOptions } from './pixart.ts'
 import type { PlainLoading, RankApi, RankOutput, RankStep } from './rank.ts'
 import type { Place } from './team/place.ts'
 
@@ -15,7 +15,7 @@ export interface Rank {
   readonly deviceName: string
   run(
     prompt: string | string[],
-    options?: Omit<PixArtOptions, 'onStep'> & { onStep?: (step: RankStep) => void },
+    options?: Omit<PipelineOptions, 'onStep'> & { onStep?: (step: RankStep) => void },
   ): Promise<RankOutput>
   /** Ends what it waits for from other ranks, since one of them failed. */
   interrupt(error: DitError): void

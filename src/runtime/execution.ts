@@ -28,6 +28,11 @@ export interface Execution {
   readonly blocks: { readonly first: number; readonly end: number; readonly head: boolean; readonly tail: boolean }
   /** The image tokens that this rank holds in this pass. */
   readonly tokens: TokenRange
+  /**
+   * Joint attention: the text that enters a block. Patches of a picture may share what entered it with the first of them;
+   * later ones are given none then.
+   */
+  enter(g: Recorder, block: string, text: Tensor | undefined): Tensor
   /** Attention of this rank's image (and text) queries over the WHOLE sequence. */
   attend(g: Recorder, site: AttentionSite, inputs: AttendInputs): Promise<{ image: Tensor; text?: Tensor }>
   /** Sum over the tensor-parallel group, the same on every rank of it. */
@@ -41,6 +46,7 @@ export function onOneDevice(blocks: number, tokens: number): Execution {
   return {
     blocks: { first: 0, end: blocks, head: true, tail: true },
     tokens: { first: 0, end: tokens },
+    enter: (_g, _block, text) => text!,
     attend: async (g, _site, { text, textFirst = false, ...image }) =>
       text ? attendJointly(g, image, text, textFirst) : { image: attention(g, image) },
     reduce: async (_g, x) => x,

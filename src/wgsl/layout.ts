@@ -25,9 +25,10 @@ ${entry(workgroup)} {
 
 /**
  * Rows back to pictures: x [batch, tokens, patch · patch · sourceChannels] to y [batch, channels, height, width], the
- * first `channels` of the source's (learned variances fall away).
+ * first `channels` of the source's (learned variances fall away). With `channelsFirst` a token's values are [sourceChannels,
+ * patch, patch].
  */
-export const unpatchify = (workgroup: number): string => `
+export const unpatchify = (workgroup: number, channelsFirst = false): string => `
 ${uniformBlock(['count', 'channels', 'sourceChannels', 'height', 'width', 'side'])}
 ${bindings(['x', 'array<f32>'], ['y!', 'array<f32>'])}
 ${entry(workgroup)} {
@@ -40,7 +41,11 @@ ${entry(workgroup)} {
   let across = p.width / p.side;
   let token = (picture * (p.height / p.side) + row / p.side) * across + column / p.side;
   let inner = (row % p.side) * p.side + column % p.side;
-  y[i] = x[(token * p.side * p.side + inner) * p.sourceChannels + channel];
+  ${
+    channelsFirst
+      ? 'y[i] = x[(token * p.sourceChannels + channel) * p.side * p.side + inner];'
+      : 'y[i] = x[(token * p.side * p.side + inner) * p.sourceChannels + channel];'
+  }
 }`
 
 /** x [batch, rows, columns] to y [batch, columns, rows]: channels first to channels last, and back. */

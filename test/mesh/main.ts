@@ -10,6 +10,7 @@ import { ON_ONE_DEVICE, type ParallelConfig } from '../../src/parallel/config/pa
 import { LocalMesh } from '../../src/parallel/crew/local_ranks.ts'
 import { type Degrees, ONE_RANK, sizeOf } from '../../src/parallel/mesh/mesh.ts'
 import { DiffusionPipeline } from '../../src/pipelines/diffusion_pipeline.ts'
+import { networkOf } from '../../src/pipelines/family.ts'
 import { encodeWithT5, tokenize } from '../../src/pipelines/text.ts'
 import { Device } from '../../src/runtime/device.ts'
 import { parseJson } from '../../src/runtime/json.ts'
@@ -113,8 +114,8 @@ async function meshesOf(size: string, height: number, width: number): Promise<vo
 async function encodePrompts(): Promise<{ hidden: Float32Array; mask: number[]; shape: readonly number[] }> {
   const pipe = await DiffusionPipeline.fromPretrained(MODEL, { device })
   const g = new Recorder(device)
-  const tokens = tokenize(pipe.components.tokenizer, ['', ...PROMPTS], 16, 'prompt')
-  const hidden = await encodeWithT5(g, pipe.components.textEncoder, tokens)
+  const tokens = tokenize(pipe.components.tokenizers.tokenizer, ['', ...PROMPTS], 16, 'prompt')
+  const hidden = await encodeWithT5(g, networkOf(pipe.components, 'text_encoder', 'T5EncoderModel'), tokens)
   const out = { hidden: await g.read(hidden), mask: [...tokens.mask], shape: hidden.shape }
   g.reset()
   pipe.dispose()

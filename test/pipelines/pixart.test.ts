@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { DiffusionPipeline, type Pipeline } from '../../src/pipelines/diffusion_pipeline.ts'
-import type { PixArtOptions } from '../../src/pipelines/pixart.ts'
+import type { PipelineOptions } from '../../src/pipelines/options.ts'
 import { testDevice } from '../support/device.ts'
 import { loadSafetensors } from '../support/golden_io.ts'
 import { relativeL2 } from '../support/numbers.ts'
@@ -101,7 +101,7 @@ describe('PixArt pipeline', () => {
     expect(pipe.device.arena.reserved).toBe(reserved)
   }, 60_000)
 
-  it.each<[PixArtOptions, RegExp]>([
+  it.each<[PipelineOptions, RegExp]>([
     [{ height: 100 }, /height is 100, which 16 does not divide: the nearest allowed are 96 and 112/],
     [{ width: 8 }, /width is 8, which 16 does not divide: the nearest allowed is 16/],
     [{ numInferenceSteps: 0 }, /0/],

@@ -1,7 +1,10 @@
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { DiffusionPipeline } from '../../src/pipelines/diffusion_pipeline.ts'
-import { type PixArtComponents, type PixArtOptions, PixArtPipeline } from '../../src/pipelines/pixart.ts'
+import { FAMILIES } from '../../src/pipelines/families/index.ts'
+import { type Components, networkOf } from '../../src/pipelines/family.ts'
+import type { PipelineOptions } from '../../src/pipelines/options.ts'
+import { LoadedPipeline } from '../../src/pipelines/pipeline_run.ts'
 import { encodeCaptions, predictPixArt } from '../../src/pipelines/pixart_network.ts'
 import { encodeWithT5, tokenize } from '../../src/pipelines/text.ts'
 import { CudaGenerator } from '../../src/schedulers/cuda_generator.ts'
@@ -16,7 +19,7 @@ const SIZE = { height: 64, width: 64 }
 const SHAPE = [2, 4, 8, 8]
 const STEPS = 4
 
-let components: PixArtComponents
+let components: Components
 beforeAll(async () => {
   const pipe = await DiffusionPipeline.fromPretrained(join(GOLDEN, 'pipeline_pixart_sigma'), {
     device: await testDevice(),
@@ -27,7 +30,9 @@ beforeAll(async () => {
 /** The network's mean prediction for latents on the host, without guidance. */
 async function predict(latents: Float64Array, timestep: number): Promise<Float32Array> {
   const g = await testRecorder()
-  const { textEncoder, tokenizer, transformer } = components
+  const { tokenizer } = components.tokenizers
+  const textEncoder = networkOf(components, 'text_encoder', 'T5EncoderModel')
+  const transformer = networkOf(components, 'transformer', 'PixArtTransformer2DModel')
   const tokens = tokenize(tokenizer, PROMPTS, 100, 'prompt')
   const captions = await encodeWithT5(g, textEncoder, tokens)
   const output = await predictPixArt(g, transformer, {
@@ -119,7 +124,7 @@ const sde: Step = async (x, network, draw, i) => {
 
 interface Sampler {
   config: { _class_name: string; [option: string]: unknown }
-  options: PixArtOptions
+  options: PipelineOptions
   generators: () => Generator | Generator[]
   step: Step
 }
@@ -162,7 +167,7 @@ describe('a PixArt pipeline whose folder names another scheduler', () => {
   it.each(Object.entries(samplers))(
     '%s',
     async (_, { config, options, generators, step }) => {
-      const pipe = new PixArtPipeline({ ...components, schedulerConfig: config })
+      const pipe = new LoadedPipeline(FAMILIES[components.className], { ...components, schedulerConfig: config })
       const steps: Float32Array[] = []
       const { seed, warnings } = await pipe.run(PROMPTS, {
         ...SIZE,
@@ -191,8 +196,8 @@ describe('a PixArt pipeline whose folder names another scheduler', () => {
     60_000,
   )
 
-  const call = (schedulerConfig: unknown, options: PixArtOptions) =>
-    new PixArtPipeline({ ...components, schedulerConfig }).run('a red sofa', {
+  const call = (schedulerConfig: unknown, options: PipelineOptions) =>
+    new LoadedPipeline(FAMILIES[components.className], { ...components, schedulerConfig }).run('a red sofa', {
       ...SIZE,
       numInferenceSteps: 1,
       outputType: 'latent',
@@ -217,7 +222,7 @@ describe('a PixArt pipeline whose folder names another scheduler', () => {
     await expect(call(components.schedulerConfig, { eta: Number.NaN })).rejects.toThrow('eta is NaN')
   }, 60_000)
 
-  it.each<[unknown, PixArtOptions, RegExp]>([
+  it.each<[unknown, PipelineOptions, RegExp]>([
     [{ _class_name: 'FlowMatchEulerDiscreteScheduler', use_dynamic_shifting: true }, {}, /mu is undefined/],
     [{ _class_name: 'DDPMScheduler', thresholding: true }, {}, /thresholding/],
     [{ _class_name: 'DDIMScheduler' }, { generator: 'mps' as 'cpu' }, /generator is "mps"/],

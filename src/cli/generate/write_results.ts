@@ -19,6 +19,7 @@ export async function writePictures(output: PipelineOutput, facts: ModelFacts, s
       ...common(output, facts, settings),
       prompt: prompts[index],
       negative_prompt: negativeOf(settings, index),
+      ...otherTexts(settings, index),
       height: String(height),
       width: String(width),
       ...(settings.call.enableTiling && { enable_tiling: 'true' }),
@@ -40,6 +41,7 @@ export async function writeLatents(output: PipelineOutput, facts: ModelFacts, se
     ...common(output, facts, settings),
     prompt: JSON.stringify(prompts),
     negative_prompt: JSON.stringify(prompts.map((_, i) => negativeOf(settings, i))),
+    ...otherTexts(settings),
     height: String(shape[2] * scale),
     width: String(shape[3] * scale),
   }
@@ -58,8 +60,10 @@ function common(output: PipelineOutput, facts: ModelFacts, { model, call, latent
     ...(seed !== undefined && { seed: String(seed) }),
     ...(call.generator === 'cuda' && { generator: 'cuda' }),
     ...(call.eta !== undefined && { eta: String(call.eta) }),
-    num_inference_steps: String(call.numInferenceSteps),
-    guidance_scale: String(call.guidanceScale),
+    ...(call.trueCfgScale !== undefined && { true_cfg_scale: String(call.trueCfgScale) }),
+    ...(call.clipSkip !== undefined && { clip_skip: String(call.clipSkip) }),
+    num_inference_steps: String(call.numInferenceSteps ?? facts.family.defaults.numInferenceSteps),
+    guidance_scale: String(call.guidanceScale ?? facts.family.defaults.guidanceScale),
     model: basename(resolve(model)),
     pipeline: facts.className,
     scheduler: String((schedulerConfig as { _class_name?: unknown })._class_name),
@@ -67,12 +71,25 @@ function common(output: PipelineOutput, facts: ModelFacts, { model, call, latent
   }
 }
 
+/** What further text encoders were given, where that was said: of one picture, or of all as JSON. */
+function otherTexts({ call }: Settings, index?: number): Record<string, string> {
+  const { prompt2, prompt3, negativePrompt2, negativePrompt3 } = call
+  const given = {
+    prompt_2: prompt2,
+    prompt_3: prompt3,
+    negative_prompt_2: negativePrompt2,
+    negative_prompt_3: negativePrompt3,
+  }
+  const of = (texts: string | string[]) => (index === undefined ? JSON.stringify(texts) : textOf(texts, index))
+  return Object.fromEntries(Object.entries(given).flatMap(([name, texts]) => (texts ? [[name, of(texts)]] : [])))
+}
+
 /** One seed is given to all pictures. */
 function seedOf({ seed }: PipelineOutput): number | undefined {
   return typeof seed === 'number' ? seed : seed?.[0]
 }
 
-function negativeOf({ call: { negativePrompt = '' } }: Settings, index: number): string {
-  if (typeof negativePrompt === 'string') return negativePrompt
-  return negativePrompt.length === 1 ? negativePrompt[0] : negativePrompt[index]
-}
+const negativeOf = ({ call: { negativePrompt = '' } }: Settings, index: number): string => textOf(negativePrompt, index)
+
+const textOf = (texts: string | string[], index: number): string =>
+  typeof texts === 'string' ? texts : texts.length === 1 ? texts[0] : texts[index]

@@ -36,8 +36,8 @@ export interface FluxInputs {
   readonly latents?: Tensor
   /** Between stages: the hidden states [batch, tokens, width] that the stage before handed over. */
   readonly hidden?: Tensor
-  /** [batch, text tokens, width]: on the first stage from `encodeText`, on others from the stage before. */
-  readonly textHidden: Tensor
+  /** [batch, text tokens, width]: on the first stage from `encodeText`, on others from the stage before; see Execution.enter. */
+  readonly textHidden?: Tensor
   readonly rotary: SequenceRotary
   /** From 1 (noise) to 0, of each batch entry. */
   readonly timesteps: ArrayLike<number>
@@ -72,10 +72,9 @@ export async function fluxTransformer(
   let states = entering
   const end = c.layers + c.singleLayers
   for (let i = blocks.first; i < blocks.end; i++) {
-    const { image, text } = states
-    const before = { image, text: text! }
     const double = i < c.layers
     const key = double ? `transformer_blocks.${i}` : `single_transformer_blocks.${i - c.layers}`
+    const before = { image: states.image, text: execution.enter(g, key, states.text) }
     const shape = { key, headDim: c.headDim, rotary }
     const next = await w
       .at(key)

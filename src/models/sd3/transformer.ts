@@ -20,8 +20,8 @@ export interface SD3Inputs {
   readonly latents?: Tensor
   /** Between stages: the hidden states [batch, tokens, width] that the stage before handed over. */
   readonly hidden?: Tensor
-  /** [batch, text tokens, width]: on the first stage from `encodeText`, on others from the stage before. */
-  readonly textHidden: Tensor
+  /** [batch, text tokens, width]: on the first stage from `encodeText`, on others from the stage before; see Execution.enter. */
+  readonly textHidden?: Tensor
   /** From 1,000 (noise) to 0, of each batch entry. */
   readonly timesteps: ArrayLike<number>
   /** CLIP's pooled texts, joined: [batch, pooledChannels]. */
@@ -55,7 +55,7 @@ export async function sd3Transformer(
     if (skipLayers.includes(i)) continue
     const key = `transformer_blocks.${i}`
     const shape = { key, textFirst: false, ...blockShape(c, i) }
-    const before = { image: states.image, text: states.text! }
+    const before = { image: states.image, text: execution.enter(g, key, states.text) }
     const next = await w
       .at(key)
       .using(g, (own) => g.scope(() => jointBlock(g, shape, own, before, conditions, execution)))

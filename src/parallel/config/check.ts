@@ -132,7 +132,10 @@ export function checkAgainstModel(config: ParallelConfig, facts: DividedFacts): 
     )
   }
   if (degrees.cfg > 1 && !guided) {
-    refuse('use_cfg_parallel: the guidance of this model is distilled, it has one branch', 'Leave it out.')
+    refuse(
+      'use_cfg_parallel: the guidance of this model is distilled, it has one branch',
+      'Leave it out, or give --true_cfg_scale above 1 and a --negative_prompt.',
+    )
   }
   if (degrees.cfg > 1 && !(guidanceScale > 1)) {
     refuse(

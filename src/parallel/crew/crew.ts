@@ -1,3 +1,4 @@
+import { DitError } from '../../runtime/errors.ts'
 import type { Execution } from '../../runtime/execution.ts'
 import { guide, join } from '../../runtime/ops/index.ts'
 import type { Recorder } from '../../runtime/recorder.ts'
@@ -7,6 +8,7 @@ import { allGather, reduce } from '../fabric/collectives.ts'
 import type { Group } from '../mesh/mesh.ts'
 import { attendFresh, attendKept, attendStale, type Sequence } from '../methods/attend.ts'
 import { KeptKeys } from '../methods/kept_keys.ts'
+import { KeptTexts } from '../methods/kept_texts.ts'
 import { noted } from '../trace/timeline.ts'
 import { Border } from './border.ts'
 import { type Grid, type Piece, piecesOf } from './pieces.ts'
@@ -40,6 +42,8 @@ export class Crew {
   readonly whole: Piece
   readonly #patches: Piece[]
   readonly #kept: KeptKeys
+  /** Of the first patch, for the others. */
+  readonly #texts = new KeptTexts()
 
   /** @throws DitError 'bad-argument' where there is less to do than ranks to do it */
   constructor(ranks: Ranks, facts: RequestFacts) {
@@ -100,9 +104,14 @@ export class Crew {
       receives: step > this.#warmup,
       sends: step >= this.#warmup && step + 1 < this.#facts.steps,
     }
+    const patched = !config.distrifusion && step >= this.#warmup && this.#patches.length > 1
     return {
       blocks: this.blocks,
       tokens: tokens[this.#sequence.index],
+      enter: (g, block, text) => {
+        if (!patched) return text!
+        return piece.index === 0 ? this.#texts.write(g, block, text!) : this.#texts.read(block)
+      },
       attend: (g, site, inputs) =>
         config.distrifusion
           ? attendStale(g, sequence, this.#kept, site, inputs, distri)
@@ -167,6 +176,7 @@ export class Crew {
   /** Gives back what was kept for this request. */
   end(g: Recorder): void {
     this.#kept.drop(g)
+    this.#texts.drop(g)
     this.border.drop(g)
   }
 
@@ -181,6 +191,13 @@ export class Crew {
 }
 
 function branchesOf({ mesh }: Ranks, guided: boolean): Share {
+  if (!guided && mesh.degree('cfg') > 1) {
+    throw new DitError(
+      'bad-argument',
+      'use_cfg_parallel: this request has one branch, since nothing guides it away from a negative prompt',
+      'Leave it out, or raise the guidance scale; models of distilled guidance need true_cfg_scale and a negative prompt.',
+    )
+  }
   if (!guided) return { first: 1, end: 2 }
   if (mesh.degree('cfg') === 1) return { first: 0, end: 2 }
   return { first: mesh.at('cfg'), end: mesh.at('cfg') + 1 }

@@ -3,9 +3,9 @@ import type { DeviceOptions } from '../../runtime/device.ts'
 import { DitError } from '../../runtime/errors.ts'
 import type { DeviceTraits } from '../../runtime/paper_device.ts'
 import type { Source } from '../../runtime/weights/source.ts'
-import { pipelineClass } from '../diffusion_pipeline.ts'
 import { openModel } from '../open_model.ts'
-import type { PixArtOptions } from '../pixart.ts'
+import type { PipelineOptions } from '../options.ts'
+import { pipelineClass } from '../pipeline_class.ts'
 import { largestSize, type Size } from './largest_size.ts'
 import { longestTexts } from './longest_texts.ts'
 import { paperSource } from './paper_source.ts'
@@ -17,7 +17,7 @@ export interface PlanOptions extends Pick<DeviceOptions, 'memory' | 'tier'> {
   /** As DiffusionPipeline.fromPretrained takes it. */
   variant?: string
   /** The call to plan for. */
-  call?: Omit<PixArtOptions, 'onStep' | 'latents' | 'seed'>
+  call?: Omit<PipelineOptions, 'onStep' | 'latents' | 'seed'>
 }
 
 /** What a picture takes before anything is loaded; bytes throughout. */
@@ -67,10 +67,10 @@ export async function planMemory(
 ): Promise<MemoryPlan> {
   const opened = typeof model === 'string' ? await openModel(model, { signal: call.signal }) : model
   try {
-    const { className, networks } = await pipelineClass(opened)
+    const { className, networks, tokenizers: folders } = await pipelineClass(opened)
     const source = await paperSource(opened, networks)
-    const tokenizer = prompt === undefined ? await longestTexts(source) : undefined
-    const loading = { source, traits, device: { memory, tier }, variant, tokenizer, signal: call.signal }
+    const tokenizers = prompt === undefined ? await longestTexts(source, folders) : undefined
+    const loading = { source, traits, device: { memory, tier }, variant, tokenizers, signal: call.signal }
     const texts = prompt ?? 'a picture'
     const { maxBufferSize = BINDING, maxStorageBufferBindingSize = BINDING } = traits.limits
     const common = {
@@ -87,7 +87,7 @@ export async function planMemory(
     if (typeof outcome !== 'string') return { ...outcome, ...common, fits: true }
     const drawAnyway = await loadOnPaper({ ...loading, traits: { ...traits, limits: GENEROUS }, device: { tier } })
     const measured = await drawAnyway(texts, call)
-    const fits = async (change: PixArtOptions): Promise<boolean> => {
+    const fits = async (change: PipelineOptions): Promise<boolean> => {
       if (!draw) return false
       const changed = { ...call, ...change }
       return typeof (await attempt(() => draw!(texts, changed))) !== 'string'

@@ -4,8 +4,7 @@ import { Device, type DeviceOptions } from '../../runtime/device.ts'
 import { type DeviceTraits, paperPlatform } from '../../runtime/paper_device.ts'
 import type { Source } from '../../runtime/weights/source.ts'
 import { DiffusionPipeline, type Pipeline } from '../diffusion_pipeline.ts'
-import type { PipelineOutput } from '../options.ts'
-import type { PixArtOptions } from '../pixart.ts'
+import type { PipelineOptions, PipelineOutput } from '../options.ts'
 import type { PromptTokenizer } from '../text.ts'
 import { type HostMemory, hostBytes } from './host_memory.ts'
 
@@ -15,7 +14,7 @@ export interface PaperLoading {
   readonly traits: DeviceTraits
   readonly device: Pick<DeviceOptions, 'memory' | 'tier'>
   readonly variant?: string
-  readonly tokenizer?: PromptTokenizer
+  readonly tokenizers?: Readonly<Record<string, PromptTokenizer>>
   readonly signal?: AbortSignal
 }
 
@@ -23,7 +22,7 @@ export interface PaperLoading {
  * Draws on paper, as in a process that has drawn nothing before.
  * @throws DitError 'out-of-memory' where the device could not; and whatever the real run would refuse
  */
-export type DrawOnPaper = (prompt: string | string[], call: PixArtOptions) => Promise<MeasuredRun>
+export type DrawOnPaper = (prompt: string | string[], call: PipelineOptions) => Promise<MeasuredRun>
 
 /** What a run needed; bytes throughout. */
 export interface MeasuredRun {

@@ -1,19 +1,16 @@
-import { NETWORKS, readJson } from '../../models/component.ts'
 import type { Source } from '../../runtime/weights/source.ts'
 import { modelFacts } from '../model_facts.ts'
 import { openModel } from '../open_model.ts'
+import type { PipelineOptions } from '../options.ts'
 import { sizeDrawn } from '../picture_size.ts'
-import type { PixArtOptions } from '../pixart.ts'
 import type { MeasuredShapes } from './measure_rank.ts'
 
 /** The shapes of a model's layers for a request: what devices are to be measured on. */
-export async function measuredShapes(model: string | Source, call: PixArtOptions): Promise<MeasuredShapes> {
+export async function measuredShapes(model: string | Source, call: PipelineOptions): Promise<MeasuredShapes> {
   const source = typeof model === 'string' ? await openModel(model) : model
   try {
     const facts = await modelFacts(source)
-    const { heads, headDim } = NETWORKS.PixArtTransformer2DModel.config(
-      await readJson(source, 'transformer/config.json'),
-    )
+    const { heads, headDim } = facts
     const { grid } = sizeDrawn(call, facts)
     return { tokens: grid.rows * grid.columns, heads, headDim }
   } finally {

@@ -3,6 +3,7 @@ import type { Workload } from '../../parallel/cost/bytes.ts'
 import { encoderShareOf, weightShareOf } from '../../parallel/crew/stages.ts'
 import type { CandidateFacts } from '../../parallel/planner/candidates.ts'
 import type { MemorySizes } from '../../parallel/planner/memory.ts'
+import { DitError } from '../../runtime/errors.ts'
 import type { KernelTarget } from '../../runtime/kernel.ts'
 import { storedAs } from '../../runtime/kernels.ts'
 import { BYTES_PER_ELEMENT } from '../../runtime/tensor.ts'
@@ -13,9 +14,8 @@ import type { Source } from '../../runtime/weights/source.ts'
 import { createScheduler } from '../../schedulers/index.ts'
 import type { MemoryPlan } from '../memory_plan/plan.ts'
 import { type ModelFacts, modelFacts } from '../model_facts.ts'
+import type { PipelineOptions } from '../options.ts'
 import { sizeDrawn } from '../picture_size.ts'
-import type { PixArtOptions } from '../pixart.ts'
-import { DEFAULTS } from '../request_flags.ts'
 import { decodes } from '../shared_decoding.ts'
 
 /** What a planner has to know of a request. */
@@ -33,19 +33,26 @@ export interface PlannedRequest {
 export async function plannedRequest(
   source: Source,
   prompts: number,
-  call: Omit<PixArtOptions, 'onStep'>,
+  call: Omit<PipelineOptions, 'onStep'>,
   target: KernelTarget,
   alone: Pick<MemoryPlan, 'weights' | 'phases'>,
 ): Promise<PlannedRequest> {
   const model = await modelFacts(source)
+  if (!/^PixArt/.test(model.className)) {
+    throw new DitError(
+      'unsupported',
+      `the time that ranks take with ${model.className} cannot be predicted yet`,
+      'Say how they divide the work, such as --ulysses_degree 2.',
+    )
+  }
   const { PixArtTransformer2DModel: transformer, T5EncoderModel: encoder } = NETWORKS
   const config = transformer.config(await readJson(source, 'transformer/config.json'))
   const text = encoder.parameters(encoder.config(await readJson(source, 'text_encoder/config.json')))
   const parameters = transformer.parameters(config)
   const { grid, height, width } = sizeDrawn(call, model)
-  const guidanceScale = call.guidanceScale ?? DEFAULTS.guidanceScale
+  const { guided, scale: guidanceScale } = model.family.guidance(call)
   const scheduler = createScheduler(model.schedulerConfig)
-  scheduler.setTimesteps(call.numInferenceSteps ?? DEFAULTS.numInferenceSteps)
+  scheduler.setTimesteps(call.numInferenceSteps ?? model.family.defaults.numInferenceSteps)
   const steps = scheduler.timesteps.length
   const pictures = prompts * (call.numImagesPerPrompt ?? 1)
   const hs = config.width
@@ -57,7 +64,7 @@ export async function plannedRequest(
     outputs: config.patch ** 2 * config.outChannels,
     grid,
     pictures,
-    guided: guidanceScale > 1,
+    guided,
     steps,
     latents: { channels: config.inChannels, patch: config.patch },
     // Self-attention 4 hs², queries and output of cross-attention 2 hs², feed-forward 8 hs²; a product of sums is 2 FLOP.

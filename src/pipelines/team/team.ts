@@ -1,7 +1,6 @@
 import type { Span } from '../../parallel/trace/timeline.ts'
 import type { DitImage } from '../image/image.ts'
-import type { PipelineOutput } from '../options.ts'
-import type { PixArtOptions } from '../pixart.ts'
+import type { PipelineOptions, PipelineOutput } from '../options.ts'
 
 /** What is heard after each denoising step, of the first crew's pictures. */
 export interface TeamStep {
@@ -13,7 +12,7 @@ export interface TeamStep {
   preview(): Promise<DitImage[]>
 }
 
-export interface TeamOptions extends Omit<PixArtOptions, 'onStep'> {
+export interface TeamOptions extends Omit<PipelineOptions, 'onStep'> {
   onStep?: (step: TeamStep) => void | Promise<void>
 }
 

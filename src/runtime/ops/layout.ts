@@ -47,14 +47,20 @@ export interface UnpatchifyOptions {
   channels: number
   height: number
   width: number
+  /** The values of a token go channel by channel, as `patchify` has them (FLUX), not pixel by pixel. */
+  channelsFirst?: boolean
 }
 
 /** x [batch, tokens, patch² · sourceChannels] of a whole picture → [batch, channels, height, width]. */
-export const unpatchify = (g: Recorder, x: Tensor, { patch, channels, height, width }: UnpatchifyOptions): Tensor =>
+export const unpatchify = (
+  g: Recorder,
+  x: Tensor,
+  { patch, channels, height, width, channelsFirst = false }: UnpatchifyOptions,
+): Tensor =>
   move(
     g,
-    'unpatchify',
-    code.unpatchify,
+    channelsFirst ? 'unpatchify.channelsFirst' : 'unpatchify',
+    (workgroup) => code.unpatchify(workgroup, channelsFirst),
     [x],
     [x.dim(0), channels, height, width],
     [channels, x.dim(-1) / (patch * patch), height, width, patch],

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
 import { DiffusionPipeline } from '../../../src/pipelines/diffusion_pipeline.ts'
 import { type MemoryPlan, planMemory } from '../../../src/pipelines/memory_plan/plan.ts'
-import type { PixArtOptions } from '../../../src/pipelines/pixart.ts'
+import type { PipelineOptions } from '../../../src/pipelines/options.ts'
 import { BufferLedger } from '../../../src/runtime/buffer_ledger.ts'
 import { Device } from '../../../src/runtime/device.ts'
 import { traitsOf } from '../../../src/runtime/paper_device.ts'
@@ -39,11 +39,11 @@ async function realDevice(memory?: number): Promise<{ device: Device; ledger: Bu
   return { device, ledger }
 }
 
-const plan = (model: string, prompt: string | string[], device: Device, call: PixArtOptions, memory?: number) =>
+const plan = (model: string, prompt: string | string[], device: Device, call: PipelineOptions, memory?: number) =>
   planMemory(model, prompt, { device: traitsOf(device), memory, call })
 
 describe('a plan', () => {
-  it.each<[string, string, string | string[], PixArtOptions]>([
+  it.each<[string, string, string | string[], PipelineOptions]>([
     ['guidance, over all orders of the solver', EMOJI, 'red apple', { numInferenceSteps: 8, height: 64, width: 48 }],
     [
       'tiles, no guidance',

@@ -8,6 +8,7 @@ import { bertModel } from './bert_encoder.ts'
 import { clipTextModel, clipTextModelWithProjection } from './clip_encoder.ts'
 import { fluxTransformer2DModel } from './flux_transformer.ts'
 import { functionsRunner } from './functions.ts'
+import { jointPipeline } from './joint_pipeline.ts'
 import { manifestsRunner } from './manifests.ts'
 import { noiseRunner } from './noise.ts'
 import { pixartPipeline } from './pixart_pipeline.ts'
@@ -38,11 +39,13 @@ const BY_CLASS: Readonly<Record<string, Runner>> = {
   BertModel: bertModel,
   CLIPTextModel: clipTextModel,
   CLIPTextModelWithProjection: clipTextModelWithProjection,
+  FluxPipeline: jointPipeline,
   FluxTransformer2DModel: fluxTransformer2DModel,
   PixArtAlphaPipeline: pixartPipeline,
   PixArtSigmaPipeline: pixartPipeline,
   PixArtTransformer2DModel: pixartTransformer2DModel,
   SD3Transformer2DModel: sd3Transformer2DModel,
+  StableDiffusion3Pipeline: jointPipeline,
   T5EncoderModel: t5EncoderModel,
 }
 

@@ -1,5 +1,6 @@
 import { decodeLatents } from '../../../pipelines/decode_latents.ts'
 import type { Pipeline } from '../../../pipelines/diffusion_pipeline.ts'
+import { networkOf } from '../../../pipelines/family.ts'
 import { toUnit } from '../../../pipelines/image/image.ts'
 import { encodeCaptions, predictPixArt } from '../../../pipelines/pixart_network.ts'
 import { encodeWithT5, joinBatches, type TokenBatch, tokenize } from '../../../pipelines/text.ts'
@@ -40,7 +41,10 @@ export interface PixArtTrace {
 
 /** Runs the pipeline, and beside it the parts whose results it keeps to itself. */
 export async function tracePixArt(run: Run, pipe: Pipeline, call: PixArtCall): Promise<PixArtTrace> {
-  const { tokenizer, textEncoder, transformer, vae, schedulerConfig } = pipe.components
+  const { vae, schedulerConfig } = pipe.components
+  const { tokenizer } = pipe.components.tokenizers
+  const textEncoder = networkOf(pipe.components, 'text_encoder', 'T5EncoderModel')
+  const transformer = networkOf(pipe.components, 'transformer', 'PixArtTransformer2DModel')
   const { prompts, negatives, height, width, guidance, textLength } = call
   const clean = (texts: string[]) => texts.map((text) => text.toLowerCase().trim())
   const tokens = tokenize(tokenizer, clean(prompts), textLength, 'prompt')

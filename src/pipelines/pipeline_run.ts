@@ -1,10 +1,7 @@
-import type { Component } from '../models/component.ts'
-import type { PixArtText } from '../models/pixart/transformer.ts'
 import { Crew } from '../parallel/crew/crew.ts'
 import { dealt } from '../parallel/crew/dealt.ts'
 import { oneRank, type Ranks } from '../parallel/crew/ranks.ts'
 import { throwIfAborted } from '../runtime/abort.ts'
-import type { Device } from '../runtime/device.ts'
 import { storedAs } from '../runtime/kernels.ts'
 import { gather } from '../runtime/ops/index.ts'
 import { Recorder } from '../runtime/recorder.ts'
@@ -12,56 +9,37 @@ import type { Share } from '../runtime/shares.ts'
 import { BYTES_PER_ELEMENT, type Tensor } from '../runtime/tensor.ts'
 import { createScheduler } from '../schedulers/index.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
-import { type Captions, captionsOf, type PictureTexts, textsOf } from './captions.ts'
 import { checkDecoding, type Decoder, decodePictures, notANumber, rehearseDecoding } from './decode_latents.ts'
-import { type DenoiseOptions, denoise, type Progress, rehearseDenoising } from './denoise.ts'
+import { type DenoiseOptions, type DenoisingNetwork, denoise, type Progress, rehearseDenoising } from './denoise.ts'
+import type { Components, Family, Guidance, ReadTexts, TransformerFacts } from './family.ts'
 import type { DitImage } from './image/image.ts'
 import { RunNoise } from './noise.ts'
-import { checkInteger, checkNumber, type PipelineOptions, type PipelineOutput } from './options.ts'
-import { type PictureSize, pictureSize } from './picture_size.ts'
-import { encodeCaptions, pixartNetwork } from './pixart_network.ts'
-import { type PreviewMap, previews } from './preview.ts'
+import { checkNumber, type PipelineOptions, type PipelineOutput } from './options.ts'
+import { type PictureSize, sizeDrawn } from './picture_size.ts'
+import { type BatchTexts, batchTexts, type PictureTexts, textsOf } from './picture_texts.ts'
+import { previews } from './preview.ts'
 import { assist, decoderOf, decodes } from './shared_decoding.ts'
 import { sharedText } from './shared_text.ts'
-import type { PromptTokenizer } from './text.ts'
 
-export interface PixArtComponents {
-  readonly device: Device
-  /** This rank and those that it draws with; one that works alone unless told otherwise. */
-  readonly ranks?: Ranks
-  readonly tokenizer: PromptTokenizer
-  readonly textEncoder: Component<'T5EncoderModel'>
-  readonly transformer: Component<'PixArtTransformer2DModel'>
-  readonly vae: Component<'AutoencoderKL'>
-  /** scheduler_config.json. */
-  readonly schedulerConfig: unknown
-  readonly preview?: PreviewMap
-  /** The most text tokens that the class takes: 300 (Σ), 120 (α). */
-  readonly textLength: number
-}
-
-export interface PixArtOptions extends PipelineOptions {
-  /** Draw at the nearest trained size and resize. Default: where diffusers has a table for the model. */
-  useResolutionBinning?: boolean
-}
-
-/** PixArtSigmaPipeline and PixArtAlphaPipeline of diffusers. */
-export class PixArtPipeline {
-  readonly components: PixArtComponents
+/** A loaded pipeline of any family. */
+export class LoadedPipeline {
+  readonly family: Family
+  readonly components: Components
   readonly #recorder: Recorder
   #busy: Promise<unknown> = Promise.resolve()
 
-  constructor(components: PixArtComponents) {
+  constructor(family: Family, components: Components) {
+    this.family = family
     this.components = components
     this.#recorder = new Recorder(components.device)
   }
 
   /** Draws pictures. Calls that overlap wait for each other. */
-  run(prompt: string | string[], options: PixArtOptions = {}): Promise<PipelineOutput> {
+  run(prompt: string | string[], options: PipelineOptions = {}): Promise<PipelineOutput> {
     const run = this.#busy.then(async () => {
       const g = this.#recorder
       try {
-        return await g.device.during(() => new PixArtRun(this.components, g, prompt, options).draw())
+        return await g.device.during(() => new PipelineRun(this.family, this.components, g, prompt, options).draw())
       } catch (error) {
         // The other ranks need not wait for what will not come.
         this.components.ranks?.fabric?.fail(error)
@@ -76,31 +54,31 @@ export class PixArtPipeline {
 
   /** Frees the weights. */
   dispose(): void {
-    for (const component of [this.components.textEncoder, this.components.transformer, this.components.vae]) {
-      component.weights.free()
-    }
+    for (const { weights } of [...Object.values(this.components.networks), this.components.vae]) weights.free()
     this.components.device.arena.trim()
   }
 }
 
 /** One call: its checked options and what follows from them. */
-class PixArtRun {
-  readonly #c: PixArtComponents
+class PipelineRun {
+  readonly #family: Family
+  readonly #c: Components
   readonly #g: Recorder
-  readonly #options: PixArtOptions
+  readonly #options: PipelineOptions
   readonly #texts: PictureTexts[]
   readonly #ranks: Ranks
   readonly #crew: Crew
   /** The pictures of this crew, of all that are drawn. */
   readonly #dealt: Share
+  readonly #facts: TransformerFacts
   readonly #size: PictureSize
-  readonly #guidance: number
+  readonly #guidance: Guidance
   readonly #allPictures: number
   readonly #scheduler: Scheduler
-  readonly #textLength: number
   readonly #warnings: string[] = []
 
-  constructor(c: PixArtComponents, g: Recorder, prompt: string | string[], options: PixArtOptions) {
+  constructor(family: Family, c: Components, g: Recorder, prompt: string | string[], options: PipelineOptions) {
+    this.#family = family
     this.#c = c
     this.#g = g
     this.#options = options
@@ -109,30 +87,26 @@ class PixArtRun {
     this.#allPictures = all.length
     this.#dealt = dealt(this.#ranks, all.length)
     this.#texts = all.slice(this.#dealt.first, this.#dealt.end)
-    this.#guidance = checkNumber('guidanceScale', options.guidanceScale ?? 4.5, 0, 1000)
-    const { config } = c.transformer
-    this.#size = pictureSize(options, {
-      native: config.sampleSize * c.vae.config.scale,
-      multiple: c.vae.config.scale * config.patch,
-      sampleSize: config.sampleSize,
-    })
-    this.#textLength = checkInteger(
-      'maxSequenceLength',
-      options.maxSequenceLength ?? Math.min(c.textLength, c.tokenizer.modelMaxLength),
-      1,
-      4096,
-    )
+    checkNumber('guidanceScale', options.guidanceScale ?? family.defaults.guidanceScale, 0, 1000)
+    this.#guidance = family.guidance(options)
+    this.#facts = c.transformerFacts
+    this.#size = sizeDrawn(options, { ...this.#facts, scale: c.vae.config.scale, binned: family.binned })
     const eta = checkNumber('eta', options.eta ?? 0, 0, 1)
     this.#scheduler = createScheduler(c.schedulerConfig)
-    this.#scheduler.setTimesteps(options.numInferenceSteps ?? 20, { eta })
+    family.setTimesteps(this.#scheduler, {
+      steps: options.numInferenceSteps ?? family.defaults.numInferenceSteps,
+      eta,
+      tokens: this.#size.grid.rows * this.#size.grid.columns,
+      config: c.schedulerConfig,
+    })
     if (eta > 0 && !this.#scheduler.takesEta) {
       this.#warnings.push(`eta is ${eta}, which only DDIMScheduler takes: the model's scheduler does without it`)
     }
     this.#crew = new Crew(this.#ranks, {
-      blocks: config.layers,
+      blocks: this.#facts.blocks,
       grid: this.#size.grid,
       steps: this.#scheduler.timesteps.length,
-      guided: this.#guidance > 1,
+      guided: this.#guidance.guided,
     })
   }
 
@@ -143,13 +117,13 @@ class PixArtRun {
     this.#checkSizes()
     const noise = new RunNoise([this.#allPictures, ...this.#latentShape.slice(1)], this.#options)
     const scaled = this.#share(noise.initial()).map((v) => v * this.#scheduler.initNoiseSigma)
-    const captions = this.#captions()
-    await this.#rehearse(captions)
+    const texts = this.#readTexts()
+    await this.#rehearse(texts)
     throwIfAborted(this.#options.signal)
 
-    const text = await this.#encodeText(captions)
+    const network = await this.#encodeTexts(texts)
     const latents = await denoise(g, {
-      ...this.#denoising(text, g.upload(scaled, this.#latentShape, 'latents')),
+      ...this.#denoising(network, g.upload(scaled, this.#latentShape, 'latents')),
       noise: () => this.#share(noise.next()),
       signal: this.#options.signal,
       onStep: (step, timestep, progress) => this.#onStep(step, timestep, progress),
@@ -198,16 +172,14 @@ class PixArtRun {
 
   /** Refuses what no buffer could hold before anything is made of that size on the host. */
   #checkSizes(): void {
-    const { patch, width } = this.#c.transformer.config
-    const { scale, outChannels } = this.#c.vae.config
-    const tokens = (this.#size.height * this.#size.width) / (scale * patch) ** 2
+    const { outChannels } = this.#c.vae.config
+    const { height, width, grid } = this.#size
     const { arena, target } = this.#c.device
     const operand = BYTES_PER_ELEMENT[storedAs(target, 'operand')]
-    const size = `height ${this.#size.height} and width ${this.#size.width}: `
     const { mesh } = this.#ranks
     const parts = mesh.degree('ulysses') * mesh.degree('ring') * mesh.degree('tensor')
-    const widest = (this.#batch * tokens * 4 * width * operand) / parts
-    arena.checkSize(widest, `${size}the feed-forward of the transformer`)
+    const widest = (this.#batch * grid.rows * grid.columns * this.#facts.widest * operand) / parts
+    arena.checkSize(widest, `height ${height} and width ${width}: the feed-forward of the transformer`)
     if (this.#options.outputType === 'latent' || !this.#crew.leads) return
     if (this.#ranks.config.vaeParallelSize === 1) {
       checkDecoding(arena, this.#c.vae.config, this.#size.height, this.#size.width, this.#options.enableTiling)
@@ -223,58 +195,43 @@ class PixArtRun {
 
   get #latentShape(): number[] {
     const { scale } = this.#c.vae.config
-    return [
-      this.#texts.length,
-      this.#c.transformer.config.inChannels,
-      this.#size.height / scale,
-      this.#size.width / scale,
-    ]
+    return [this.#texts.length, this.#facts.channels, this.#size.height / scale, this.#size.width / scale]
   }
 
-  #captions(): Captions {
-    const captions = captionsOf(this.#c.tokenizer, this.#texts, {
-      length: this.#textLength,
-      guided: this.#guidance > 1,
-      branches: this.#crew.branches,
-    })
-    this.#warnings.push(...captions.tokens.warnings)
-    return captions
+  #readTexts(): BatchTexts & ReadTexts {
+    const batch = batchTexts(this.#texts, { guided: this.#guidance.guided, branches: this.#crew.branches })
+    const read = this.#family.readTexts(this.#c, batch.texts, this.#options)
+    this.#warnings.push(...read.warnings)
+    return { ...batch, ...read }
   }
 
-  #encodeText({ tokens, rows }: Captions): Promise<PixArtText> {
+  /** The transformer, told what to draw. */
+  #encodeTexts({ rows, ...read }: BatchTexts & ReadTexts): Promise<DenoisingNetwork> {
     const g = this.#g
-    const { transformer, textEncoder } = this.#c
-    const mask = [...rows].flatMap((row) => [...tokens.mask.subarray(row * tokens.length, (row + 1) * tokens.length)])
-    return g.phase('text', () =>
-      g.scope(async () => {
-        const unique = await sharedText(g, this.#ranks, textEncoder, tokens)
-        const captions = gather(g, unique, g.upload(rows, [rows.length], 'rows'))
-        return encodeCaptions(g, transformer, captions, mask, this.#crew.blocks)
-      }),
-    )
+    return g.phase('text', async () => {
+      const { network } = await g.scope(async () => {
+        const unique = await sharedText(g, this.#ranks, read)
+        const ids = g.upload(rows, [rows.length], 'rows')
+        const encoded = unique.map((of) => gather(g, of, ids))
+        return read.network(g, { encoded, rows, blocks: this.#crew.blocks, size: this.#size })
+      })
+      return network
+    })
   }
 
-  #denoising(text: PixArtText, latents: Tensor): DenoiseOptions {
-    const [, channels, , width] = this.#latentShape
-    const network = pixartNetwork(this.#c.transformer, {
-      text,
-      batch: this.#batch,
-      latents: { channels, width },
-      size: { height: this.#size.height, width: this.#size.width },
-      guidance: this.#guidance,
-    })
+  #denoising(network: DenoisingNetwork, latents: Tensor): DenoiseOptions {
     return { crew: this.#crew, network, latents, scheduler: this.#scheduler }
   }
 
   /** Compiles all kernels side by side, and fails now if the sizes do not fit the device. */
-  async #rehearse(captions: Captions): Promise<void> {
+  async #rehearse(texts: BatchTexts & ReadTexts): Promise<void> {
     const g = this.#g
     if (this.#decodes) await rehearseDecoding(g, this.#decoder(), this.#latentShape)
     await g.rehearse(async () => {
-      const text = await this.#encodeText(captions)
+      const network = await this.#encodeTexts(texts)
       const latents = g.placeholder(this.#latentShape)
       const noise = () => new Float32Array(latents.size)
-      await rehearseDenoising(g, { ...this.#denoising(text, latents), noise })
+      await rehearseDenoising(g, { ...this.#denoising(network, latents), noise })
     })
   }
 

@@ -1,0 +1,76 @@
+import {
+  type Component,
+  type ComponentOptions,
+  loadComponent,
+  type NetworkClass,
+  readJson,
+} from '../models/component.ts'
+import { loadTokenizer } from '../models/tokenizers/load_tokenizer.ts'
+import { oneRank, type Ranks } from '../parallel/crew/ranks.ts'
+import { encoderShareOf, weightShareOf } from '../parallel/crew/stages.ts'
+import type { Device } from '../runtime/device.ts'
+import type { Source } from '../runtime/weights/source.ts'
+import type { FromPretrainedOptions } from './diffusion_pipeline.ts'
+import type { Components } from './family.ts'
+import type { PipelineClass } from './pipeline_class.ts'
+import { PREVIEW_FILE, previewMap } from './preview.ts'
+import { decodes } from './shared_decoding.ts'
+import { encodesText } from './shared_text.ts'
+import type { PromptTokenizer } from './text.ts'
+
+type Share = ComponentOptions['share']
+
+/** Loads what this rank needs of a pipeline: tokenizers first, then a network after the other. */
+export async function loadComponents(
+  device: Device,
+  source: Source,
+  { className, family, networks, tokenizers }: PipelineClass,
+  { ranks, variant, tokenizers: given, onProgress, signal }: FromPretrainedOptions,
+): Promise<Components> {
+  const mesh = ranks ?? oneRank()
+  const loaded: Record<string, Component<NetworkClass>> = {}
+  try {
+    const texts: Record<string, PromptTokenizer> = {}
+    for (const folder of tokenizers) texts[folder] = given?.[folder] ?? (await loadTokenizer(source, folder))
+    const schedulerConfig = await readJson(source, 'scheduler/scheduler_config.json')
+    const transformerFacts = family.facts(await readJson(source, 'transformer/config.json'))
+    for (const [folder, network] of Object.entries(networks)) {
+      const share = shareOf(mesh, folder, network, transformerFacts.blocks)
+      const options = {
+        variant,
+        signal,
+        parts: ['decode'] as const,
+        onProgress: (done: number, total: number) => onProgress?.(folder, done, total),
+      }
+      loaded[folder] = await loadComponent(device, network, source, folder, { ...options, share })
+    }
+    const { vae, ...others } = loaded
+    const autoencoder = vae as unknown as Component<'AutoencoderKL'>
+    const preview = (await source.exists(PREVIEW_FILE))
+      ? previewMap(await readJson(source, PREVIEW_FILE), autoencoder.config.latentChannels)
+      : undefined
+    return {
+      className,
+      device,
+      ranks,
+      tokenizers: texts,
+      networks: others,
+      transformerFacts,
+      vae: autoencoder,
+      schedulerConfig,
+      preview,
+    }
+  } catch (error) {
+    for (const { weights } of Object.values(loaded)) weights.free()
+    throw error
+  }
+}
+
+/** What this rank loads of a network. */
+function shareOf(mesh: Ranks, folder: string, network: NetworkClass, blocks: number): Share {
+  if (folder === 'transformer') return () => weightShareOf(mesh, blocks)
+  if (folder === 'vae') return decodes(mesh) ? undefined : 'none'
+  if (!encodesText(mesh)) return 'none'
+  // --shard_t5_encoder: the others are small.
+  return network === 'T5EncoderModel' ? () => encoderShareOf(mesh) : undefined
+}
