@@ -2,7 +2,7 @@ import { DiffusionPipeline, ON_ONE_DEVICE, ONE_RANK, startRank, startTeam } from
 
 globalThis.drawInWorker = async (model) => {
   const rank = await startRank(model)
-  const { images } = await rank.run('red apple', { seed: 7, numInferenceSteps: 4 })
+  const { images } = await rank.run('red apple', { seed: 7, numInferenceSteps: 2 })
   await rank.close()
   const [{ width, height, data }] = images
   return { width, height, data: [...data] }
