@@ -1,5 +1,5 @@
 // Layer norm and RMS norm over rows, with adaLN modulation fused:
-// y = normalised(x) · weight + bias, then · (1 + scale[batch]) + shift[batch].
+// y = normalised(x) · weight + bias, then · (1 + scale[batch]) + shift[batch], or + shift[batch] alone.
 // Tiers: all. x and y are f32 or f16, statistics f32. Bindings: p, x, [weight], [bias], [modulation], y.
 // One workgroup a row; the variance is summed around the mean, in a second pass over the row.
 import { arrayOf, enableStored, loaded, type Stored, toStored } from './stored.ts'
@@ -12,12 +12,12 @@ export interface NormParameters {
   readonly stored: { readonly x: Stored; readonly y: Stored }
   readonly weight: boolean
   readonly bias: boolean
-  /** shift and scale are read from one tensor, at batch · modStride + shiftOffset (scaleOffset) + column. */
-  readonly modulation: boolean
+  /** shift and scale, or the shift alone, are read from one tensor, at batch · modStride + shiftOffset (scaleOffset) + column. */
+  readonly modulation: 'shift and scale' | 'shift' | undefined
 }
 
 export const normName = (n: NormParameters): string =>
-  `${n.kind}_norm.${n.stored.x}=${n.stored.y}.w${n.workgroup}${n.weight ? '+weight' : ''}${n.bias ? '+bias' : ''}${n.modulation ? '+mod' : ''}`
+  `${n.kind}_norm.${n.stored.x}=${n.stored.y}.w${n.workgroup}${n.weight ? '+weight' : ''}${n.bias ? '+bias' : ''}${n.modulation ? (n.modulation === 'shift' ? '+shift' : '+mod') : ''}`
 
 export function norm({ kind, workgroup, stored, weight, bias, modulation }: NormParameters): string {
   const sum = (name: string, term: string): string => `
@@ -51,7 +51,8 @@ ${entry(workgroup)} {
     var v = (${loaded(stored.x, 'x[at + c]')} - mean) * scaleBy;
     ${weight ? 'v *= weight[c];' : ''}
     ${bias ? 'v += bias[c];' : ''}
-    ${modulation ? 'v = v * (1.0 + modulation[modAt + p.scaleOffset + c]) + modulation[modAt + p.shiftOffset + c];' : ''}
+    ${modulation === 'shift and scale' ? 'v *= 1.0 + modulation[modAt + p.scaleOffset + c];' : ''}
+    ${modulation ? 'v += modulation[modAt + p.shiftOffset + c];' : ''}
     y[at + c] = ${toStored(stored.y, 'v')};
   }
 }`

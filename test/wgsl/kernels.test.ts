@@ -10,6 +10,7 @@ import { matmul, matmulName } from '../../src/wgsl/matmul.ts'
 import { mergeAttention } from '../../src/wgsl/merge_attention.ts'
 import { norm } from '../../src/wgsl/norm.ts'
 import { qkNorm } from '../../src/wgsl/qk_norm.ts'
+import { rescale } from '../../src/wgsl/rescale.ts'
 import { copyRows } from '../../src/wgsl/window.ts'
 import { testDevice } from '../support/device.ts'
 import { CPU, epilogues, FULL, GPU, PLAIN, variants } from './variants.ts'
@@ -49,7 +50,14 @@ describe('generated text', () => {
     ],
     [
       'layer_norm',
-      norm({ kind: 'layer', workgroup: 4, stored: { x: 'f32', y: 'f32' }, weight: true, bias: true, modulation: true }),
+      norm({
+        kind: 'layer',
+        workgroup: 4,
+        stored: { x: 'f32', y: 'f32' },
+        weight: true,
+        bias: true,
+        modulation: 'shift and scale',
+      }),
     ],
     [
       'rms_norm',
@@ -59,10 +67,11 @@ describe('generated text', () => {
         stored: { x: 'f32', y: 'f16' },
         weight: true,
         bias: false,
-        modulation: false,
+        modulation: undefined,
       }),
     ],
-    ['qk_norm', qkNorm({ workgroup: 64, stored: { x: 'f32', y: 'f16' }, rotary: true })],
+    ['qk_norm', qkNorm({ kind: 'layer', workgroup: 64, stored: { x: 'f32', y: 'f16' }, rotary: true })],
+    ['rescale', rescale(64)],
     ['group_norm_moments', groupMoments(4)],
     ['group_norm_factors', groupFactors(16)],
     ['group_norm_apply', groupApply(true, 'f16', 16)],

@@ -13,6 +13,7 @@ import { type MatmulParameters, matmul, matmulName } from '../../src/wgsl/matmul
 import { mergeAttention, mergeAttentionName } from '../../src/wgsl/merge_attention.ts'
 import { norm, normName } from '../../src/wgsl/norm.ts'
 import { qkNorm, qkNormName } from '../../src/wgsl/qk_norm.ts'
+import { rescale } from '../../src/wgsl/rescale.ts'
 import type { Stored } from '../../src/wgsl/stored.ts'
 import type { Epilogue } from '../../src/wgsl/tile/epilogue.ts'
 import { type CopyBytes, copyRows, copyRowsName } from '../../src/wgsl/window.ts'
@@ -105,17 +106,19 @@ function norms(y: Stored): Variant[] {
   for (const kind of ['layer', 'rms'] as const)
     for (const x of y === 'f16' ? (['f32', 'f16'] as const) : (['f32'] as const))
       for (const workgroup of [4, 128])
-        for (let bits = 0; bits < 8; bits++) {
-          const parts = { weight: !!(bits & 1), bias: !!(bits & 2), modulation: !!(bits & 4) }
-          const parameters = { kind, workgroup, stored: { x, y }, ...parts }
-          all.push([normName(parameters), norm(parameters)])
-        }
+        for (let bits = 0; bits < 4; bits++)
+          for (const modulation of [undefined, 'shift', 'shift and scale'] as const) {
+            const parts = { weight: !!(bits & 1), bias: !!(bits & 2), modulation }
+            const parameters = { kind, workgroup, stored: { x, y }, ...parts }
+            all.push([normName(parameters), norm(parameters)])
+          }
   for (const x of y === 'f16' ? (['f32', 'f16'] as const) : (['f32'] as const))
     for (const workgroup of [16, 64])
-      for (const rotary of [false, true]) {
-        const parameters = { workgroup, stored: { x, y }, rotary }
-        all.push([qkNormName(parameters), qkNorm(parameters)])
-      }
+      for (const rotary of [false, true])
+        for (const kind of ['layer', 'rms'] as const) {
+          const parameters = { kind, workgroup, stored: { x, y }, rotary }
+          all.push([qkNormName(parameters), qkNorm(parameters)])
+        }
   return all
 }
 
@@ -147,7 +150,7 @@ function others(stored: Stored): Variant[] {
     for (const name of ['silu', 'relu', 'gelu_tanh', 'gelu', 'quick_gelu', 'tanh'] as const)
       all.push([name, elementwise.activate(name, w)])
     all.push(['factors', groupFactors(w)])
-    all.push(['guide', elementwise.guide(w)], ['clamp', clamp(w)])
+    all.push(['guide', elementwise.guide(w)], ['clamp', clamp(w)], ['rescale', rescale(w)])
     const { gather, ...moves } = { ...layout, ...blend }
     for (const [name, text] of Object.entries(moves)) all.push([name, text(w)])
     all.push(['gather', gather(stored, w)])

@@ -9,4 +9,5 @@ export { type Affine, type Chunk, type EpilogueOptions, linear } from './linear.
 export { mergeAttention, type PartialAttention } from './merge.ts'
 export { layerNorm, type NormOptions, rmsNorm } from './norm.ts'
 export { type QkNormOptions, qkNorm, type Rotary } from './qk_norm.ts'
+export { rescaleGuidance } from './rescale.ts'
 export { copyRows, join, narrow, place } from './window.ts'

@@ -10,8 +10,8 @@ export interface NormOptions {
   /** [columns]. */
   weight?: Tensor
   bias?: Tensor
-  /** adaLN: y · (1 + scale) + shift, both read from `of` [batch, anything] at these offsets. */
-  modulation?: { of: Tensor; shift: number; scale: number }
+  /** adaLN: y · (1 + scale) + shift, both read from `of` [batch, anything] at these offsets; without a scale, y + shift. */
+  modulation?: { of: Tensor; shift: number; scale?: number }
   /** What the result is for. Default 'stream'. */
   as?: Use
 }
@@ -32,7 +32,7 @@ function recordNorm(g: Recorder, kind: 'layer' | 'rms', x: Tensor, options: Norm
     stored: { x: floatType(x), y: storedAs(g.device.target, options.as) },
     weight: weight !== undefined,
     bias: bias !== undefined,
-    modulation: modulation !== undefined,
+    modulation: modulation && (modulation.scale === undefined ? 'shift' : 'shift and scale'),
   }
   const y = g.create(x.shape, parameters.stored.y, `${kind} norm`)
   g.record({

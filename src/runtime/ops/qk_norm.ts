@@ -12,10 +12,12 @@ export interface Rotary {
 }
 
 export interface QkNormOptions {
-  /** Added to the mean square. */
+  /** Added to the mean square, or to the variance. */
   eps: number
   /** [dim], the same for all heads; a multiple of 4. */
   weight: Tensor
+  /** [dim]: layer norm, where there is one. */
+  bias?: Tensor
   /** Turns what was normed; token 0 of x has row `first` of the tables. */
   rotary?: Rotary & { readonly first: number }
   /** What the result is for. Default 'stream'. */
@@ -23,11 +25,11 @@ export interface QkNormOptions {
 }
 
 /**
- * RMS norm of each head of x [batch, tokens, heads · dim], then rotary positions.
+ * RMS norm of each head of x [batch, tokens, heads · dim], or layer norm, then rotary positions.
  *
  * @throws DitError 'validation' where heads or positions do not fit
  */
-export function qkNorm(g: Recorder, x: Tensor, { eps, weight, rotary, as }: QkNormOptions): Tensor {
+export function qkNorm(g: Recorder, x: Tensor, { eps, weight, bias, rotary, as }: QkNormOptions): Tensor {
   const [dim, width] = [weight.size, x.dim(-1)]
   const tokens = x.size / x.dim(0) / width
   if (dim % 4 !== 0 || width % dim !== 0) {
@@ -44,6 +46,7 @@ export function qkNorm(g: Recorder, x: Tensor, { eps, weight, rotary, as }: QkNo
     )
   }
   const parameters: QkNormParameters = {
+    kind: bias ? 'layer' : 'rms',
     workgroup: flatWorkgroup(g.device.target),
     stored: { x: floatType(x), y: storedAs(g.device.target, as) },
     rotary: rotary !== undefined,
@@ -52,7 +55,7 @@ export function qkNorm(g: Recorder, x: Tensor, { eps, weight, rotary, as }: QkNo
   const count = x.size / dim
   g.record({
     kernel: kernel(qkNormName(parameters), () => code(parameters)),
-    inputs: [x, weight, ...(rotary ? [rotary.cos, rotary.sin] : [])],
+    inputs: [x, weight, ...(bias ? [bias] : []), ...(rotary ? [rotary.cos, rotary.sin] : [])],
     outputs: [y],
     uniforms: [count, dim / 4, width / dim, tokens, rotary?.first ?? 0, { f32: eps }],
     groups: flatGroups(count, parameters.workgroup),

@@ -20,9 +20,10 @@ describe.each(['layer', 'rms'] as const)('%s norm', (kind) => {
     [1, 3, 5, { weight: true }],
     [2, 7, 37, { weight: true, bias: true }],
     [2, 5, 64, { modulation: true }],
+    [2, 3, 12, { weight: true, bias: true, shift: true }],
     [3, 4, 30, { weight: true, bias: true, modulation: true }],
   ] as const)('matches float64: batch %i, %i rows, %i columns, %o', async (batch, rows, columns, parts) => {
-    const has = { weight: false, bias: false, modulation: false, ...parts }
+    const has = { weight: false, bias: false, modulation: false, shift: false, ...parts }
     const x = random(batch * rows * columns, 3)
     const [weight, bias] = [random(columns), random(columns)]
     // as adaLN has them: six chunks to a picture, of which shift is the fourth and scale the second
@@ -39,7 +40,11 @@ describe.each(['layer', 'rms'] as const)('%s norm', (kind) => {
           eps: EPS,
           weight: has.weight ? t.weight : undefined,
           bias: has.bias ? t.bias : undefined,
-          modulation: has.modulation ? { of: t.modulation, shift: 3 * columns, scale: columns } : undefined,
+          modulation: has.modulation
+            ? { of: t.modulation, shift: 3 * columns, scale: columns }
+            : has.shift
+              ? { of: t.modulation, shift: 3 * columns }
+              : undefined,
         }),
     )
     const expected = Array.from(x, (value, at) => {
@@ -49,7 +54,8 @@ describe.each(['layer', 'rms'] as const)('%s norm', (kind) => {
       if (has.weight) v *= weight[column]
       if (has.bias) v += bias[column]
       const chunk = Math.floor(row / rows) * 6 * columns
-      if (has.modulation) v = v * (1 + modulation[chunk + columns + column]) + modulation[chunk + 3 * columns + column]
+      if (has.modulation) v *= 1 + modulation[chunk + columns + column]
+      if (has.modulation || has.shift) v += modulation[chunk + 3 * columns + column]
       return v
     })
     // one column: its layer norm is 0, and so is the length that the error would be measured by

@@ -7,33 +7,37 @@ const EPS = 1e-6
 
 describe('QK norm', () => {
   it.each([
-    [1, 1, 1, 4, undefined],
-    [2, 3, 5, 12, undefined],
-    [1, 7, 2, 16, 0],
-    [2, 5, 3, 8, 4],
+    ['RMS', 1, 1, 1, 4, undefined],
+    ['RMS', 2, 3, 5, 12, undefined],
+    ['RMS', 1, 7, 2, 16, 0],
+    ['RMS', 2, 5, 3, 8, 4],
+    ['layer', 2, 3, 5, 12, undefined],
+    ['layer', 2, 5, 3, 88, 4],
   ] as const)(
-    'matches float64: batch %i, %i tokens, %i heads of %i, positions from %s',
-    async (batch, tokens, heads, dim, first) => {
+    'matches float64: %s norm, batch %i, %i tokens, %i heads of %i, positions from %s',
+    async (kind, batch, tokens, heads, dim, first) => {
       const x = random(batch * tokens * heads * dim, 3)
-      const weight = random(dim)
+      const [weight, bias] = [random(dim), random(dim)]
       const places = (first ?? 0) + tokens + 1
       const [cos, sin] = [random(places * dim), random(places * dim)]
       const y = await compute(
         {
           x: { data: x, shape: [batch, tokens, heads * dim] },
           weight: { data: weight, shape: [dim] },
+          bias: { data: bias, shape: [dim] },
           cos: { data: cos, shape: [places, dim] },
           sin: { data: sin, shape: [places, dim] },
         },
         (g, t) => {
           const rotary = first === undefined ? undefined : { cos: t.cos, sin: t.sin, first }
-          return qkNorm(g, t.x, { eps: EPS, weight: t.weight, rotary })
+          return qkNorm(g, t.x, { eps: EPS, weight: t.weight, bias: kind === 'layer' ? t.bias : undefined, rotary })
         },
       )
       const normed = Array.from(x, (value, at) => {
         const head = x.subarray(at - (at % dim), at - (at % dim) + dim)
-        const square = head.reduce((sum, v) => sum + v * v, 0) / dim
-        return (value / Math.sqrt(square + EPS)) * weight[at % dim]
+        const mean = kind === 'layer' ? head.reduce((sum, v) => sum + v, 0) / dim : 0
+        const square = head.reduce((sum, v) => sum + (v - mean) ** 2, 0) / dim
+        return ((value - mean) / Math.sqrt(square + EPS)) * weight[at % dim] + (kind === 'layer' ? bias[at % dim] : 0)
       })
       const expected = normed.map((value, at) => {
         if (first === undefined) return value

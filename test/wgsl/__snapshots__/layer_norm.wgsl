@@ -32,7 +32,8 @@ for (var c = local.x; c < p.columns; c += 4u) {
 var v = (x[at + c] - mean) * scaleBy;
 v *= weight[c];
 v += bias[c];
-v = v * (1.0 + modulation[modAt + p.scaleOffset + c]) + modulation[modAt + p.shiftOffset + c];
+v *= 1.0 + modulation[modAt + p.scaleOffset + c];
+v += modulation[modAt + p.shiftOffset + c];
 y[at + c] = v;
 }
 }
