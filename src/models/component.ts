@@ -16,6 +16,8 @@ import { clipTextConfig } from './clip/config.ts'
 import { CLIP_IGNORED, clipTextName, clipTextParameters, clipTextProjectionParameters } from './clip/parameters.ts'
 import { fluxConfig } from './flux/config.ts'
 import { fluxParameters } from './flux/parameters.ts'
+import { hunyuanDiTConfig } from './hunyuan_dit/config.ts'
+import { hunyuanDiTParameters } from './hunyuan_dit/parameters.ts'
 import { pixartConfig } from './pixart/config.ts'
 import { pixartParameters } from './pixart/parameters.ts'
 import { sd3Config } from './sd3/config.ts'
@@ -57,6 +59,11 @@ export const NETWORKS = {
     ignore: [/^pos_embed\.pos_embed$/],
   }),
   FluxTransformer2DModel: kind({ config: fluxConfig, parameters: fluxParameters, stem: 'diffusion_pytorch_model' }),
+  HunyuanDiT2DModel: kind({
+    config: hunyuanDiTConfig,
+    parameters: hunyuanDiTParameters,
+    stem: 'diffusion_pytorch_model',
+  }),
   SD3Transformer2DModel: kind({ config: sd3Config, parameters: sd3Parameters, stem: 'diffusion_pytorch_model' }),
   AutoencoderKL: kind({
     config: autoencoderKLConfig,
