@@ -3,7 +3,7 @@ import type { Piece } from '../parallel/crew/pieces.ts'
 import type { TensorSpec } from '../parallel/fabric/transport.ts'
 import { throwIfAborted } from '../runtime/abort.ts'
 import type { Execution } from '../runtime/execution.ts'
-import { combine, join, narrow, place } from '../runtime/ops/index.ts'
+import { combine, join, narrow, place, rescaleGuidance } from '../runtime/ops/index.ts'
 import type { Recorder } from '../runtime/recorder.ts'
 import type { Tensor } from '../runtime/tensor.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
@@ -14,8 +14,10 @@ export interface DenoisingNetwork {
   /** Rows of latents that a row of tokens stands for. */
   readonly patch: number
   readonly guidance: number
-  /** What a stage hands to the next for so many tokens: of the `first` piece of a step, or of a later one. */
-  activations(tokens: number, first: boolean): readonly TensorSpec[]
+  /** How far guided predictions are brought to the deviation of those with the prompt. Default: not at all. */
+  readonly rescale?: number
+  /** What goes from stage to stage before `block`, for so many tokens: of the `first` piece of a step, or of a later one. */
+  activations(tokens: number, first: boolean, block: number): readonly TensorSpec[]
   /**
    * @param latents of the whole picture, on the first stage
    * @param activations of the stage before, on the others
@@ -115,7 +117,7 @@ class Denoising implements Progress {
     if (head) await this.#receiveLatents(i, piece)
     const activations = head
       ? undefined
-      : await crew.border.takeOver(g, this.#specs(piece), () => this.#following(i, piece))
+      : await crew.border.takeOver(g, this.#entering(piece), () => this.#following(i, piece))
     const result = await crew.computing(g, i, piece, () =>
       g.scope(async () => {
         const scale = scheduler.scaleModelInput(i)
@@ -123,11 +125,10 @@ class Denoising implements Progress {
         const inputs = { latents, activations, timestep: scheduler.timesteps[i] }
         const out = await network.forward(g, inputs, crew.execution(i, piece))
         if (!tail) {
-          await crew.border.passOn(g, out.slice(0, this.#specs(piece).length))
+          await crew.border.passOn(g, out.slice(0, this.#specs(piece, crew.blocks.end).length))
           return undefined
         }
-        const patches = await crew.predicted(g, piece, out[0], network.guidance)
-        const output = network.unpatchify(g, patches, piece.rows.end - piece.rows.first)
+        const output = await this.#guided(piece, out[0])
         const state = this.#states[piece.index]
         return solverStep(g, state, output, scheduler, i, () => this.#noise(piece))
       }),
@@ -135,6 +136,17 @@ class Denoising implements Progress {
     if (activations) crew.border.release(g, activations)
     if (head && !tail && !last) this.#expectLatents(i, piece)
     if (result) await this.#take(piece, result, last)
+  }
+
+  /** What the network predicts of a piece, guided: [pictures, channels, rows, width]. */
+  async #guided(piece: Piece, patches: Tensor): Promise<Tensor> {
+    const { crew, network } = this.#o
+    const g = this.#g
+    const rescaled = (network.rescale ?? 0) > 0
+    const rows = piece.rows.end - piece.rows.first
+    const { guided, prompted } = await crew.predicted(g, piece, patches, network.guidance, rescaled)
+    const output = network.unpatchify(g, guided, rows)
+    return prompted ? rescaleGuidance(g, output, network.unpatchify(g, prompted, rows), network.rescale!) : output
   }
 
   /** The last stage's new state of a piece. */
@@ -187,9 +199,14 @@ class Denoising implements Progress {
     }
   }
 
-  #specs(piece: Piece): readonly TensorSpec[] {
+  /** What crosses the border before `block` of a piece. */
+  #specs(piece: Piece, block: number): readonly TensorSpec[] {
     const { first, end } = this.#o.crew.tokens(piece)
-    return this.#o.network.activations(end - first, piece.index === 0)
+    return this.#o.network.activations(end - first, piece.index === 0, block)
+  }
+
+  #entering(piece: Piece): readonly TensorSpec[] {
+    return this.#specs(piece, this.#o.crew.blocks.first)
   }
 
   /** What comes from the stage before after this piece. */
@@ -199,7 +216,7 @@ class Denoising implements Progress {
       crew.pieces(i)[piece.index + 1],
       i + 1 < scheduler.timesteps.length ? crew.pieces(i + 1)[0] : undefined,
     ]
-    return here ? this.#specs(here) : there && this.#specs(there)
+    return here ? this.#entering(here) : there && this.#entering(there)
   }
 
   /** The rows of a piece of the noise that this step draws, [pictures, channels, rows, width]. */

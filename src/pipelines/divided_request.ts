@@ -2,6 +2,7 @@ import { checkAgainstModel, checkParallelConfig } from '../parallel/config/check
 import type { ParallelConfig } from '../parallel/config/parallel_config.ts'
 import type { ModelFacts } from './model_facts.ts'
 import type { PipelineOptions } from './options.ts'
+import { checkOwnOptions } from './own_options.ts'
 import { sizeDrawn } from './picture_size.ts'
 
 /** Whether there is a branch without the prompt for --cfg_parallel, and what decides it. */
@@ -23,6 +24,7 @@ export function checkDividedRequest(
   devices?: number,
 ): void {
   checkParallelConfig(config, devices)
+  checkOwnOptions(facts.className, facts.family, call)
   const { grid } = sizeDrawn(call, facts)
   checkAgainstModel(config, {
     blocks: facts.blocks,

@@ -6,9 +6,9 @@ import { REFUSED_FLAGS } from '../parallel/config/xdit_flags.ts'
 import { type OptionSpec, type ParsedArgs, UsageError } from '../runtime/command_line/option.ts'
 import { parseArgs } from '../runtime/command_line/parse_args.ts'
 import { DitError } from '../runtime/errors.ts'
-import type { PipelineOptions } from './options.ts'
 import { REQUEST_FLAGS, readCall } from './request_flags.ts'
 import type { TeamKind } from './team/start_team.ts'
+import type { TeamOptions } from './team/team.ts'
 
 /** Which model, and how it is divided. */
 export interface EngineConfig {
@@ -24,7 +24,7 @@ export interface EngineConfig {
 export interface InputConfig {
   readonly prompt: string[]
   /** As pipelines take it. */
-  readonly call: Omit<PipelineOptions, 'onStep' | 'signal'>
+  readonly call: Omit<TeamOptions, 'onStep' | 'signal'>
 }
 
 const FLAGS: readonly OptionSpec[] = [...REQUEST_FLAGS, ...PARALLEL_FLAGS, ...REFUSED_FLAGS]

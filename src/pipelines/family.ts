@@ -6,8 +6,10 @@ import type { Execution } from '../runtime/execution.ts'
 import type { Recorder } from '../runtime/recorder.ts'
 import type { Tensor } from '../runtime/tensor.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
+import type { Binning } from './binning.ts'
 import type { DenoisingNetwork } from './denoise.ts'
 import type { PipelineOptions } from './options.ts'
+import type { OwnOption } from './own_options.ts'
 import type { PictureSize } from './picture_size.ts'
 import type { Text } from './picture_texts.ts'
 import type { PreviewMap } from './preview.ts'
@@ -97,8 +99,10 @@ export interface Family {
   readonly defaults: { readonly numInferenceSteps: number; readonly guidanceScale: number }
   /** Whether `guidanceScale` above 1 guides by two branches; FLUX takes it as an input, and needs a true CFG scale for that. */
   readonly guidedByScale: boolean
-  /** Whether diffusers draws at the nearest trained size. */
-  readonly binned: boolean
+  /** Where diffusers draws at the nearest trained size. */
+  readonly binning?: Binning
+  /** Options that other families may not have. */
+  readonly ownOptions: readonly OwnOption[]
   /** @throws DitError for configs that are none */
   facts(transformerConfig: unknown): TransformerFacts
   /** @throws DitError 'bad-argument' */

@@ -1,5 +1,6 @@
 import { NETWORKS, readJson } from '../models/component.ts'
 import type { Source } from '../runtime/weights/source.ts'
+import type { Binning } from './binning.ts'
 import type { Family, TransformerFacts } from './family.ts'
 import { pipelineClass } from './pipeline_class.ts'
 
@@ -7,8 +8,8 @@ import { pipelineClass } from './pipeline_class.ts'
 export interface ModelFacts extends TransformerFacts {
   readonly className: string
   readonly family: Family
-  /** Whether it draws at the nearest trained size unless told otherwise. */
-  readonly binned: boolean
+  /** Where it draws at the nearest trained size unless told otherwise. */
+  readonly binning: Binning | undefined
   /** Pixels of a latent. */
   readonly scale: number
   /** scheduler_config.json. */
@@ -21,5 +22,5 @@ export async function modelFacts(source: Source): Promise<ModelFacts> {
   const facts = family.facts(await readJson(source, 'transformer/config.json'))
   const { scale } = NETWORKS.AutoencoderKL.config(await readJson(source, 'vae/config.json'))
   const schedulerConfig = await readJson(source, 'scheduler/scheduler_config.json')
-  return { ...facts, className, family, binned: family.binned, scale, schedulerConfig }
+  return { ...facts, className, family, binning: family.binning, scale, schedulerConfig }
 }

@@ -3,7 +3,7 @@ import { shapeText } from '../runtime/tensor.ts'
 import { type CudaCard, CudaGenerator } from '../schedulers/cuda_generator.ts'
 import { type Generator, randnTensor } from '../schedulers/generator.ts'
 import { TorchGenerator } from '../schedulers/torch_generator.ts'
-import { checkInteger, type PipelineOptions } from './options.ts'
+import { checkInteger, type PipelineOptions, type SeededGenerator } from './options.ts'
 
 /** Seeds that nobody gave are drawn below this, so that people can type them again. */
 const RANDOM_SEEDS = 2 ** 32
@@ -14,7 +14,7 @@ export const randomSeed = (): number => Math.floor(Math.random() * RANDOM_SEEDS)
 export class RunNoise {
   readonly #shape: readonly number[]
   readonly #latents: Float32Array | undefined
-  readonly #seed: number | readonly number[]
+  readonly #seed: number | readonly number[] | undefined
   readonly #generators: Generator | readonly Generator[]
   #drawn = false
 
@@ -28,11 +28,16 @@ export class RunNoise {
   ) {
     this.#shape = shape
     this.#latents = latents && checkLatents(latents, shape)
-    this.#seed = seed ?? randomSeed()
-    this.#generators = generatorsOf(this.#seed, shape[0], makerOf(generator))
+    if (isGenerator(generator)) {
+      if (seed !== undefined) throw new DitError('bad-argument', 'a seed is given beside a generator that has its own')
+      this.#generators = generator
+    } else {
+      this.#seed = seed ?? randomSeed()
+      this.#generators = generatorsOf(this.#seed, shape[0], makerOf(generator))
+    }
   }
 
-  /** The seed or seeds that numbers were drawn from; undefined where none were, latents being given. */
+  /** The seed or seeds that numbers were drawn from; undefined where none were. */
   get seed(): number | readonly number[] | undefined {
     return this.#drawn ? this.#seed : undefined
   }
@@ -64,9 +69,13 @@ function checkLatents(latents: Float32Array, shape: readonly number[]): Float32A
   return latents
 }
 
+function isGenerator(given: PipelineOptions['generator']): given is Generator {
+  return typeof (given as Generator | undefined)?.randn === 'function'
+}
+
 type Maker = (seed: number) => Generator
 
-function makerOf(generator: PipelineOptions['generator'] = 'cpu'): Maker {
+function makerOf(generator: SeededGenerator = 'cpu'): Maker {
   if (generator === 'cpu') return (seed) => new TorchGenerator(seed)
   if (generator === 'cuda') return (seed) => new CudaGenerator(seed)
   const card: Partial<CudaCard> | undefined = (generator as { cuda?: CudaCard } | null)?.cuda

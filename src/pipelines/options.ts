@@ -1,5 +1,6 @@
 import { DitError } from '../runtime/errors.ts'
 import type { CudaCard } from '../schedulers/cuda_generator.ts'
+import type { Generator } from '../schedulers/generator.ts'
 import type { DitImage } from './image/image.ts'
 
 /** What a caller hears after each denoising step. */
@@ -13,6 +14,9 @@ export interface StepInfo {
   /** Small pictures (one pixel a latent) of what is forming, by the model's linear latent → RGB map; none without one. */
   preview(): Promise<DitImage[]>
 }
+
+/** Torch's generators, which a seed starts. */
+export type SeededGenerator = 'cpu' | 'cuda' | { readonly cuda: CudaCard }
 
 /** Call options of pipelines, as in diffusers, in camelCase. */
 export interface PipelineOptions {
@@ -30,6 +34,11 @@ export interface PipelineOptions {
   prompt3?: string | string[]
   negativePrompt2?: string | string[]
   negativePrompt3?: string | string[]
+  /**
+   * HunyuanDiT: how far guided predictions are brought to the deviation of those with the prompt, from 0 to 1, against
+   * pictures that are too bright (Lin et al. 2023). Default 0. With PipeFusion each patch has a deviation of its own.
+   */
+  guidanceRescale?: number
   /** FLUX: above 1 guides away from the negative prompt, where there is one. Default 1. */
   trueCfgScale?: number
   /** SD3: layers of CLIP that are left out beside its last. Default 0. */
@@ -39,9 +48,9 @@ export interface PipelineOptions {
   seed?: number | readonly number[]
   /**
    * Whose numbers a seed gives: torch's CPU generator, or its CUDA one, in every runtime. 'cuda' is an H100; other cards
-   * differ from it for latents of more values than they run threads at once. Default 'cpu'.
+   * differ from it for latents of more values than they run threads at once. Or numbers of your own. Default 'cpu'.
    */
-  generator?: 'cpu' | 'cuda' | { readonly cuda: CudaCard }
+  generator?: SeededGenerator | Generator
   /** Fresh noise in each step of DDIMScheduler, from 0 to 1; the other schedulers take none. Default 0. */
   eta?: number
   /** Initial noise [pictures, channels, height / scale, width / scale] of unit variance; the seed is then for the steps alone. */

@@ -15,6 +15,7 @@ import type { Components, Family, Guidance, ReadTexts, TransformerFacts } from '
 import type { DitImage } from './image/image.ts'
 import { RunNoise } from './noise.ts'
 import { checkNumber, type PipelineOptions, type PipelineOutput } from './options.ts'
+import { checkOwnOptions } from './own_options.ts'
 import { type PictureSize, sizeDrawn } from './picture_size.ts'
 import { type BatchTexts, batchTexts, type PictureTexts, textsOf } from './picture_texts.ts'
 import { previews } from './preview.ts'
@@ -87,10 +88,11 @@ class PipelineRun {
     this.#allPictures = all.length
     this.#dealt = dealt(this.#ranks, all.length)
     this.#texts = all.slice(this.#dealt.first, this.#dealt.end)
+    checkOwnOptions(c.className, family, options)
     checkNumber('guidanceScale', options.guidanceScale ?? family.defaults.guidanceScale, 0, 1000)
     this.#guidance = family.guidance(options)
     this.#facts = c.transformerFacts
-    this.#size = sizeDrawn(options, { ...this.#facts, scale: c.vae.config.scale, binned: family.binned })
+    this.#size = sizeDrawn(options, { ...this.#facts, scale: c.vae.config.scale, binning: family.binning })
     const eta = checkNumber('eta', options.eta ?? 0, 0, 1)
     this.#scheduler = createScheduler(c.schedulerConfig)
     family.setTimesteps(this.#scheduler, {
@@ -99,6 +101,12 @@ class PipelineRun {
       tokens: this.#size.grid.rows * this.#size.grid.columns,
       config: c.schedulerConfig,
     })
+    const { outHeight, outWidth } = this.#size
+    if ((options.height ?? outHeight) !== outHeight || (options.width ?? outWidth) !== outWidth) {
+      this.#warnings.push(
+        `the picture is ${outWidth} x ${outHeight} pixels, the nearest size that the model was trained for`,
+      )
+    }
     if (eta > 0 && !this.#scheduler.takesEta) {
       this.#warnings.push(`eta is ${eta}, which only DDIMScheduler takes: the model's scheduler does without it`)
     }

@@ -1,6 +1,6 @@
 import { type OptionSpec, type ParsedArgs, UsageError } from '../runtime/command_line/option.ts'
 import { quote } from '../runtime/command_line/parse_args.ts'
-import type { PipelineOptions } from './options.ts'
+import type { TeamOptions } from './team/team.ts'
 
 /** Flags that say what is drawn: xDiT's names where xDiT has the flag, diffusers' otherwise. */
 export const REQUEST_FLAGS: readonly OptionSpec[] = [
@@ -31,13 +31,19 @@ export const REQUEST_FLAGS: readonly OptionSpec[] = [
   {
     name: 'num_inference_steps',
     type: 'integer',
-    help: 'Denoising steps: more are slower and finer. Default: as in diffusers, 20 for PixArt and 28 for SD3 and FLUX.',
+    help: 'Denoising steps: more are slower and finer. Default: as in diffusers, 20 for PixArt, 50 for HunyuanDiT, 28 for SD3 and FLUX.',
   },
   {
     name: 'guidance_scale',
     type: 'number',
     value: 'X',
-    help: 'How closely to follow the prompt; up to 1 there is no guidance, and a step costs half (FLUX takes it as an input). Default: as in diffusers, 4.5 for PixArt, 7 for SD3, 3.5 for FLUX.',
+    help: 'How closely to follow the prompt; up to 1 there is no guidance, and a step costs half (FLUX takes it as an input). Default: as in diffusers, 4.5 for PixArt, 5 for HunyuanDiT, 7 for SD3, 3.5 for FLUX.',
+  },
+  {
+    name: 'guidance_rescale',
+    type: 'number',
+    value: 'X',
+    help: 'HunyuanDiT: from 0 to 1, how far guided predictions keep the contrast of unguided ones. Default: 0.',
   },
   {
     name: 'true_cfg_scale',
@@ -78,7 +84,7 @@ export const REQUEST_FLAGS: readonly OptionSpec[] = [
   {
     name: 'no_use_resolution_binning',
     type: 'flag',
-    help: 'Draw at exactly the given size. By default PixArt draws at the nearest size it was trained for and resizes.',
+    help: 'Draw at exactly the given size. By default PixArt draws at the nearest size it was trained for and resizes; HunyuanDiT does not resize.',
   },
   {
     name: 'enable_tiling',
@@ -122,6 +128,7 @@ export function readCall(args: ParsedArgs) {
     negativePrompt: texts('negative_prompt'),
     negativePrompt2: texts('negative_prompt_2'),
     negativePrompt3: texts('negative_prompt_3'),
+    guidanceRescale: args.number('guidance_rescale'),
     trueCfgScale: args.number('true_cfg_scale'),
     clipSkip: args.number('clip_skip'),
     eta: args.number('eta'),
@@ -131,5 +138,5 @@ export function readCall(args: ParsedArgs) {
     outputType,
     enableTiling: args.has('enable_tiling'),
     useResolutionBinning: args.has('no_use_resolution_binning') ? false : undefined,
-  } satisfies PipelineOptions
+  } satisfies TeamOptions
 }

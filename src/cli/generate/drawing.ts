@@ -2,8 +2,9 @@ import type { ParallelConfig } from '../../parallel/config/parallel_config.ts'
 import type { Span } from '../../parallel/trace/timeline.ts'
 import { DiffusionPipeline } from '../../pipelines/diffusion_pipeline.ts'
 import { type ModelFacts, modelFacts } from '../../pipelines/model_facts.ts'
-import type { PipelineOptions, PipelineOutput } from '../../pipelines/options.ts'
+import type { PipelineOutput } from '../../pipelines/options.ts'
 import { startTeam, type TeamKind } from '../../pipelines/team/start_team.ts'
+import type { TeamOptions } from '../../pipelines/team/team.ts'
 import { megabytes } from '../../runtime/arena.ts'
 import type { Device } from '../../runtime/device.ts'
 import type { Source } from '../../runtime/weights/source.ts'
@@ -15,7 +16,11 @@ export interface Drawing {
   readonly facts: ModelFacts
   /** Where one device draws: what a profiler measures. */
   readonly device: Device | undefined
-  draw(prompts: string[], call: PipelineOptions, onStep: (step: number, steps: number) => void): Promise<PipelineOutput>
+  draw(
+    prompts: string[],
+    call: Omit<TeamOptions, 'onStep'>,
+    onStep: (step: number, steps: number) => void,
+  ): Promise<PipelineOutput>
   /** What ranks did when, where --trace asked for that. */
   spans?(): Promise<Span[]>
   close(): Promise<void>

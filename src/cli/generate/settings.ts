@@ -1,5 +1,5 @@
-import type { PipelineOptions } from '../../pipelines/options.ts'
 import { readCall } from '../../pipelines/request_flags.ts'
+import type { TeamOptions } from '../../pipelines/team/team.ts'
 import { type ParsedArgs, UsageError } from '../command.ts'
 import { embeddedModel } from '../package_info.ts'
 
@@ -12,7 +12,7 @@ export interface Settings {
   latentsFile: string | undefined
   variant: string | undefined
   /** As the pipeline takes them; latents come from their file later. */
-  call: PipelineOptions
+  call: Omit<TeamOptions, 'onStep'>
 }
 
 /** @throws UsageError for what can be told from the command line alone */

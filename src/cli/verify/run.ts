@@ -75,7 +75,9 @@ export class Run {
   /** An argument of the call by its path, e.g. 'added_cond_kwargs.resolution'; undefined where it was not given. */
   argument(path: string): unknown {
     let at: unknown = (this.meta.call as { args?: unknown } | undefined)?.args
-    for (const key of path.split('.')) at = isRecord(at) ? at[key] : undefined
+    for (const key of path.split('.')) {
+      at = isRecord(at) ? at[key] : Array.isArray(at) ? at[Number(key)] : undefined
+    }
     if (!isRecord(at)) return undefined
     return 'tensor' in at ? at.tensor : at.value
   }

@@ -1,6 +1,6 @@
 import { DitError } from '../../runtime/errors.ts'
 import type { Execution } from '../../runtime/execution.ts'
-import { guide, join } from '../../runtime/ops/index.ts'
+import { guide, join, narrow } from '../../runtime/ops/index.ts'
 import type { Recorder } from '../../runtime/recorder.ts'
 import { type Share, sharesOf } from '../../runtime/shares.ts'
 import type { Tensor } from '../../runtime/tensor.ts'
@@ -127,9 +127,16 @@ export class Crew {
    * The guided prediction of a piece, the same on all ranks of the last stage.
    *
    * @param patches of this rank's branches and tokens, [pictures · branches, tokens, values]
-   * @returns [pictures, tokens of the piece, values]
+   * @param alsoPrompted whether the prediction of the branch with the prompt is wanted too, where there are two
+   * @returns [pictures, tokens of the piece, values] each
    */
-  async predicted(g: Recorder, piece: Piece, patches: Tensor, guidance: number): Promise<Tensor> {
+  async predicted(
+    g: Recorder,
+    piece: Piece,
+    patches: Tensor,
+    guidance: number,
+    alsoPrompted = false,
+  ): Promise<{ guided: Tensor; prompted?: Tensor }> {
     const { mesh, fabric } = this.#ranks
     let x = patches
     if (fabric && mesh.degree('cfg') > 1) {
@@ -141,7 +148,18 @@ export class Crew {
         0,
       )
     }
-    if (this.#facts.guided) x = guide(g, x, guidance)
+    const pictures = this.#facts.guided ? x.dim(0) / 2 : x.dim(0)
+    const both = alsoPrompted && this.#facts.guided
+    if (both) x = join(g, [guide(g, x, guidance), narrow(g, x, 0, pictures, 2 * pictures)], 0)
+    else if (this.#facts.guided) x = guide(g, x, guidance)
+    const whole = await this.#gathered(g, piece, x)
+    if (!both) return { guided: whole }
+    return { guided: narrow(g, whole, 0, 0, pictures), prompted: narrow(g, whole, 0, pictures, 2 * pictures) }
+  }
+
+  /** Values of this rank's tokens → those of all tokens of the piece. */
+  async #gathered(g: Recorder, piece: Piece, x: Tensor): Promise<Tensor> {
+    const { fabric } = this.#ranks
     if (!fabric || this.#sequence.ranks.length === 1) return x
     const specs = this.#tokensOf(piece).map(({ first, end }) => [
       { shape: x.shape.with(1, end - first), dtype: x.dtype },

@@ -27,7 +27,7 @@ export const fluxFamily: Family = {
   tokenizers: ['tokenizer', 'tokenizer_2'],
   defaults: { numInferenceSteps: 28, guidanceScale: 3.5 },
   guidedByScale: false,
-  binned: false,
+  ownOptions: ['prompt2', 'negativePrompt2', 'trueCfgScale', 'maxSequenceLength'],
 
   facts(json) {
     const { layers, singleLayers, heads, headDim, inChannels, width } = fluxConfig(json)

@@ -1,4 +1,5 @@
 import { pixartConfig } from '../../models/pixart/config.ts'
+import { PIXART_BINS } from '../binning.ts'
 import { type Components, type Family, networkOf } from '../family.ts'
 import { checkInteger } from '../options.ts'
 import { encodeCaptions, pixartNetwork } from '../pixart_network.ts'
@@ -14,7 +15,8 @@ export const pixartFamily = (textLength: number): Family => ({
   tokenizers: ['tokenizer'],
   defaults: { numInferenceSteps: 20, guidanceScale: 4.5 },
   guidedByScale: true,
-  binned: true,
+  binning: PIXART_BINS,
+  ownOptions: ['maxSequenceLength'],
 
   facts(json) {
     const { layers, heads, headDim, patch, sampleSize, inChannels, width } = pixartConfig(json)

@@ -33,7 +33,7 @@ export const sd3Family: Family = {
   tokenizers: ['tokenizer', 'tokenizer_2', 'tokenizer_3'],
   defaults: { numInferenceSteps: 28, guidanceScale: SCALE },
   guidedByScale: true,
-  binned: false,
+  ownOptions: ['prompt2', 'prompt3', 'negativePrompt2', 'negativePrompt3', 'clipSkip', 'maxSequenceLength'],
 
   facts(json) {
     const { layers, heads, headDim, patch, inChannels, width } = sd3Config(json)

@@ -1,6 +1,6 @@
 import type { Span } from '../../parallel/trace/timeline.ts'
 import type { DitImage } from '../image/image.ts'
-import type { PipelineOptions, PipelineOutput } from '../options.ts'
+import type { PipelineOptions, PipelineOutput, SeededGenerator } from '../options.ts'
 
 /** What is heard after each denoising step, of the first crew's pictures. */
 export interface TeamStep {
@@ -12,7 +12,9 @@ export interface TeamStep {
   preview(): Promise<DitImage[]>
 }
 
-export interface TeamOptions extends Omit<PipelineOptions, 'onStep'> {
+export interface TeamOptions extends Omit<PipelineOptions, 'onStep' | 'generator'> {
+  /** Whose numbers a seed gives; each rank draws them for itself. */
+  generator?: SeededGenerator
   onStep?: (step: TeamStep) => void | Promise<void>
 }
 

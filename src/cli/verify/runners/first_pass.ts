@@ -3,7 +3,7 @@ import type { PipelineOptions } from '../../../pipelines/options.ts'
 import { sizeDrawn } from '../../../pipelines/picture_size.ts'
 import { batchTexts, type Text, textsOf } from '../../../pipelines/picture_texts.ts'
 import { onOneDevice } from '../../../runtime/execution.ts'
-import { gather } from '../../../runtime/ops/index.ts'
+import { gather, unpatchify } from '../../../runtime/ops/index.ts'
 import { createScheduler } from '../../../schedulers/index.ts'
 import type { Scheduler } from '../../../schedulers/scheduler.ts'
 import type { HostArray } from '../golden_io.ts'
@@ -23,6 +23,11 @@ export interface FirstPass {
   readonly output: HostArray
 }
 
+/** What the encoders give, by the names of diffusers' encode_prompt, where they are others than SD3's and FLUX's. */
+const EMBEDS: Readonly<Record<string, readonly string[]>> = {
+  HunyuanDiTPipeline: ['prompt_embeds', 'prompt_embeds_2'],
+}
+
 /** Encodes the texts and calls the transformer once, as the pipeline would. */
 export async function firstPass(
   run: Run,
@@ -32,7 +37,7 @@ export async function firstPass(
   options: PipelineOptions,
 ): Promise<FirstPass> {
   const { transformerFacts: facts, vae, schedulerConfig } = components
-  const size = sizeDrawn(options, { ...facts, scale: vae.config.scale, binned: family.binned })
+  const size = sizeDrawn(options, { ...facts, scale: vae.config.scale, binning: family.binning })
   const tokens = size.grid.rows * size.grid.columns
   const scheduler = createScheduler(schedulerConfig)
   family.setTimesteps(scheduler, { steps: options.numInferenceSteps!, eta: 0, tokens, config: schedulerConfig })
@@ -49,7 +54,7 @@ export async function firstPass(
   return run.compute(async (g) => {
     const encoded = await read.encode(g)
     const embeds: Record<string, HostArray> = {}
-    for (const [k, name] of ['prompt_embeds', 'pooled_prompt_embeds'].entries()) {
+    for (const [k, name] of (EMBEDS[components.className] ?? ['prompt_embeds', 'pooled_prompt_embeds']).entries()) {
       const { shape } = encoded[k]
       const data = await g.read(encoded[k])
       const negatives = guided ? texts.filter(({ negative }) => negative).length : 0
@@ -64,7 +69,12 @@ export async function firstPass(
     const { network } = await read.network(g, { encoded: batch, rows, blocks: execution.blocks, size })
     const inputs = { latents: g.upload(latents.data, latents.shape, 'latents'), timestep: scheduler.timesteps[0] }
     const [patches] = await network.forward(g, inputs, execution)
-    const output = network.unpatchify(g, patches, size.grid.rows)
+    // Pipelines leave out learned variances.
+    const channels = patches.dim(-1) / facts.patch ** 2
+    const output =
+      channels > facts.channels
+        ? unpatchify(g, patches, { patch: facts.patch, channels, height: latents.shape[2], width: latents.shape[3] })
+        : network.unpatchify(g, patches, size.grid.rows)
     const prompts = pictures.map((picture) => picture.prompt)
     return { prompts, embeds, scheduler, latents, output: { shape: output.shape, data: await g.read(output) } }
   })

@@ -8,9 +8,10 @@ import { bertModel } from './bert_encoder.ts'
 import { clipTextModel, clipTextModelWithProjection } from './clip_encoder.ts'
 import { fluxTransformer2DModel } from './flux_transformer.ts'
 import { functionsRunner } from './functions.ts'
-import { jointPipeline } from './joint_pipeline.ts'
+import { hunyuanDiT2DModel } from './hunyuan_dit_transformer.ts'
 import { manifestsRunner } from './manifests.ts'
 import { noiseRunner } from './noise.ts'
+import { pipelineRunner } from './pipeline.ts'
 import { pixartPipeline } from './pixart_pipeline.ts'
 import { pixartTransformer2DModel } from './pixart_transformer.ts'
 import { schedulerRunner } from './scheduler.ts'
@@ -39,13 +40,15 @@ const BY_CLASS: Readonly<Record<string, Runner>> = {
   BertModel: bertModel,
   CLIPTextModel: clipTextModel,
   CLIPTextModelWithProjection: clipTextModelWithProjection,
-  FluxPipeline: jointPipeline,
+  FluxPipeline: pipelineRunner,
   FluxTransformer2DModel: fluxTransformer2DModel,
+  HunyuanDiT2DModel: hunyuanDiT2DModel,
+  HunyuanDiTPipeline: pipelineRunner,
   PixArtAlphaPipeline: pixartPipeline,
   PixArtSigmaPipeline: pixartPipeline,
   PixArtTransformer2DModel: pixartTransformer2DModel,
   SD3Transformer2DModel: sd3Transformer2DModel,
-  StableDiffusion3Pipeline: jointPipeline,
+  StableDiffusion3Pipeline: pipelineRunner,
   T5EncoderModel: t5EncoderModel,
 }
 

@@ -12,8 +12,8 @@ import { firstPass } from './first_pass.ts'
 import { packed, unpacked } from './packed.ts'
 import { compareSteps } from './stacked.ts'
 
-/** StableDiffusion3Pipeline and FluxPipeline, from prompts to pictures. */
-export const jointPipeline: Runner = {
+/** StableDiffusion3Pipeline, FluxPipeline and HunyuanDiTPipeline, from prompts to pictures. */
+export const pipelineRunner: Runner = {
   async run(run) {
     if (run.meta.call?.method !== '__call__') throw notBuilt(`${run.case.meta.class}.${run.meta.call?.method}`)
     if (run.argument('skip_guidance_layers') !== undefined) throw notBuilt('skip layer guidance')
@@ -28,15 +28,17 @@ export const jointPipeline: Runner = {
         const name = `inter.input_ids_${encoder + 1}`
         if (!io.has(name)) continue
         const length = (await io.tensor(name)).shape[1]
-        const { ids } = readTokens(components.tokenizers[folder], first.prompts, encoder as 0 | 1 | 2, length)
+        const { ids, mask } = readTokens(components.tokenizers[folder], first.prompts, encoder as 0 | 1 | 2, length)
         await run.compareExactly(name, ids)
+        const maskName = `inter.prompt_attention_mask${encoder > 0 ? `_${encoder + 1}` : ''}`
+        if (io.has(maskName)) await run.compareExactly(maskName, mask)
       }
       for (const [name, actual] of Object.entries(first.embeds)) {
         if (io.has(`inter.${name}`)) await run.compare(`inter.${name}`, actual, { kind: 'prompt_embeds' })
       }
       const { timesteps, sigmas } = first.scheduler
       await run.compare('inter.timesteps', { shape: [timesteps.length], data: timesteps })
-      await run.compare('inter.sigmas', { shape: [sigmas.length], data: sigmas })
+      if (io.has('inter.sigmas')) await run.compare('inter.sigmas', { shape: [sigmas.length], data: sigmas })
       if (io.has('inter.latents_unpacked')) await run.compareExactly('inter.latents_unpacked', first.latents.data)
       await run.compare('inter.transformer_output_step0', isPacked ? packed(first.output) : first.output)
 
@@ -83,7 +85,26 @@ async function readCall(run: Run) {
     prompt2: value('prompt_2'),
     prompt3: value('prompt_3'),
     clipSkip: value('clip_skip'),
+    guidanceRescale: value('guidance_rescale'),
+    useResolutionBinning: value('use_resolution_binning'),
     latents,
+    generator: await stepNoise(run),
   }
   return { prompt: [value<string | string[]>('prompt')].flat(), options, isPacked }
+}
+
+/** The noise that the case's scheduler drew in its steps, as its generator would give it. */
+async function stepNoise(run: Run): Promise<PipelineOptions['generator']> {
+  const io = await run.io()
+  if (!io.has('input.step_noise')) return undefined
+  const { data } = await io.tensor('input.step_noise')
+  const all = Float32Array.from(data, Number)
+  let drawn = 0
+  return {
+    randn(shape) {
+      const count = shape.reduce((a, b) => a * b)
+      drawn += count
+      return all.slice(drawn - count, drawn)
+    },
+  }
 }
