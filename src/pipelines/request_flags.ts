@@ -8,7 +8,7 @@ export const REQUEST_FLAGS: readonly OptionSpec[] = [
     name: 'model',
     type: 'text',
     value: 'FOLDER',
-    help: 'A diffusers folder: model_index.json and a folder for each component. Default: the embedded model, models/emoji-pixart.',
+    help: "A diffusers folder (model_index.json and a folder for each component), its http(s) address, or a model of the Hugging Face hub, org/name or org/name@revision, fetched into the hub's cache. Default: the embedded model, models/emoji-pixart.",
   },
   { name: 'prompt', type: 'texts', value: 'TEXT', help: 'What to draw; several texts draw several pictures.' },
   {
