@@ -105,9 +105,8 @@ function remembered<T>(answers: Map<string, Promise<T>>, key: string, ask: () =>
 /** A snapshot of the cache when no hub can be asked. */
 export async function cachedSource(hub: HubId, commit: string, path: string, why: string): Promise<HubSource> {
   const folder = await openFolder(path)
-  const missing = async <T>(file: string, read: Promise<T>): Promise<T> => {
-    if (await folder.exists(file)) return read
-    await read.catch(() => {})
+  const ifHere = async <T>(file: string, read: () => Promise<T>): Promise<T> => {
+    if (await folder.exists(file)) return read()
     throw new DitError(
       'not-found',
       `${hubText(hub)}/${file} is not in the cache, and ${why}`,
@@ -118,8 +117,8 @@ export async function cachedSource(hub: HubId, commit: string, path: string, why
     ...folder,
     name: hubText(hub),
     pinned: `${hub.id}@${commit}`,
-    size: (file) => missing(file, folder.size(file)),
-    readInto: (file, offset, target) => missing(file, folder.readInto(file, offset, target)),
-    readText: (file, maxBytes) => missing(file, folder.readText(file, maxBytes)),
+    size: (file) => ifHere(file, () => folder.size(file)),
+    readInto: (file, offset, target) => ifHere(file, () => folder.readInto(file, offset, target)),
+    readText: (file, maxBytes) => ifHere(file, () => folder.readText(file, maxBytes)),
   }
 }
