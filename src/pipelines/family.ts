@@ -1,4 +1,5 @@
 import type { Component, NetworkClass } from '../models/component.ts'
+import type { NetworkWork } from '../parallel/cost/work.ts'
 import type { Ranks } from '../parallel/crew/ranks.ts'
 import type { TensorSpec } from '../parallel/fabric/transport.ts'
 import type { Device } from '../runtime/device.ts'
@@ -105,12 +106,21 @@ export interface Family {
   readonly ownOptions: readonly OwnOption[]
   /** @throws DitError for configs that are none */
   facts(transformerConfig: unknown): TransformerFacts
+  /** What the transformer does, block by block: for predicting what ranks take. Without it webdit plan --devices refuses. */
+  work?(transformerConfig: unknown, request: PlannedTexts): NetworkWork
   /** @throws DitError 'bad-argument' */
   guidance(options: PipelineOptions): Guidance
   /** Lays out the schedule of a call. */
   setTimesteps(scheduler: Scheduler, call: Schedule): void
   /** @throws DitError 'bad-argument' for options that the family cannot honour */
   readTexts(components: Components, texts: readonly Text[], options: PipelineOptions): ReadTexts
+}
+
+/** What lengths of texts depend on. */
+export interface PlannedTexts {
+  readonly options: PipelineOptions
+  /** The most tokens that each tokenizer takes, by its folder. */
+  readonly modelMaxLengths: Readonly<Record<string, number>>
 }
 
 /** What a schedule depends on. */

@@ -46,10 +46,14 @@ const drawn = (config: ParallelConfig) =>
   })
 
 const WORKLOAD: Workload = {
-  blocks: LAYERS,
+  blocks: Array(LAYERS).fill({
+    attentions: { image: 1, joint: 0 },
+    sums: { image: 3, text: 0 },
+    flops: { image: 0, text: 0 },
+  }),
   heads: 10,
   headDim: 8,
-  sums: 3,
+  passesOfText: 1,
   outputs: 32,
   grid: { rows: 7, columns: 6 },
   pictures: 1,
@@ -92,10 +96,7 @@ describe('a transformer of which each rank keeps a share of every block', () => 
       const sharded = await drawn({ ...config, shardDit: true })
       expect(joined(sharded.map(({ final }) => final))).toEqual(joined(kept.map(({ final }) => final)))
 
-      const weights = {
-        blocks: ({ mesh }: Ranks) => Array<number>(LAYERS).fill(blockBytes(degrees.tensor, mesh.at('tensor'))),
-        passesOfText: 1,
-      }
+      const weights = ({ mesh }: Ranks) => Array<number>(LAYERS).fill(blockBytes(degrees.tensor, mesh.at('tensor')))
       const formula = bytesSent({ ...config, shardDit: true }, { ...WORKLOAD, weights })
       const members = degrees.ulysses * degrees.ring * degrees.cfg
       for (let rank = 0; rank < sizeOf(degrees); rank++) {
@@ -136,7 +137,7 @@ describe('a text encoder of which each rank keeps a share of every block', () =>
     const [{ hidden }] = await encoded(1, false)
     const ranks = await encoded(3, true)
     const config = { ...ON_ONE_DEVICE, degrees: { ...ONE_RANK, ulysses: 3 }, shardT5Encoder: true }
-    const text = { width: 0, pictures: [], blocks: ranks[0].blocks }
+    const text = { states: [], pictures: [], blocks: ranks[0].blocks }
     const formula = bytesSent(config, { ...WORKLOAD, text })
     for (const [rank, one] of ranks.entries()) {
       expect(one.hidden).toEqual(hidden)

@@ -13,6 +13,7 @@ import { weightBytes } from './weights.ts'
 import type { Bytes, Workload } from './workload.ts'
 
 export type { Decoder } from './vae.ts'
+export type { Block, NetworkWork } from './work.ts'
 export type { EncodedText, PictureText, Workload } from './workload.ts'
 
 /** Each gives all tags of one way to divide work, for one rank. */

@@ -5,6 +5,7 @@ import { type Piece, piecesOf } from '../crew/pieces.ts'
 import { type Ranks, speedsAlong } from '../crew/ranks.ts'
 import { blocksOf } from '../crew/stages.ts'
 import { Mesh } from '../mesh/mesh.ts'
+import { type Work, workOf } from './work.ts'
 import type { Workload } from './workload.ts'
 
 /** A piece of the picture that goes through the network in so many steps. */
@@ -12,6 +13,8 @@ export interface Pass {
   /** Tokens of each rank of the sequence group (ulysses fastest, then ring). */
   readonly tokens: readonly number[]
   readonly times: number
+  /** The first or only one of a step, with which the text goes from stage to stage. */
+  readonly first: boolean
 }
 
 /** What one rank has of a workload. */
@@ -20,8 +23,9 @@ export interface Part extends Ranks {
   readonly dealt: Share
   /** Its pictures, once for each of its branches. */
   readonly batch: number
-  /** Blocks of its stage. */
-  readonly blocks: number
+  /** Blocks [first, end) of its stage, and what they do together. */
+  readonly stage: Share
+  readonly work: Required<Work>
   /** Whether they are the last ones. */
   readonly tail: boolean
   /** Attention heads of its slice of the weights. */
@@ -54,11 +58,12 @@ function partOf(ranks: Ranks, { blocks, heads, grid, pictures, guided, steps }: 
   const speeds = speedsAlong(ranks, 'ulysses', 'ring')
   const pass =
     (times: number) =>
-    ({ tokens }: Piece) => ({
+    ({ index, tokens }: Piece) => ({
       tokens: sharesOf(lengthOf(tokens), speeds, 'tokens').map(lengthOf),
       times,
+      first: index === 0,
     })
-  const stage = blocksOf(ranks, blocks)
+  const stage = blocksOf(ranks, blocks.length)
   const ownHeads = lengthOf(sharesOf(heads, speedsAlong(ranks, 'tensor'), 'attention heads')[mesh.at('tensor')])
   const exchanging = config.distrifusion ? 1 : mesh.degree('ulysses')
   const own = dealt(ranks, pictures)
@@ -66,7 +71,8 @@ function partOf(ranks: Ranks, { blocks, heads, grid, pictures, guided, steps }: 
     ...ranks,
     dealt: own,
     batch: lengthOf(own) * (guided && mesh.degree('cfg') === 1 ? 2 : 1),
-    blocks: lengthOf(stage),
+    stage,
+    work: workOf(blocks.slice(stage.first, stage.end)),
     tail: stage.tail,
     heads: ownHeads,
     ulyssesHeads: evenShares(ownHeads, exchanging, 'attention heads').map(lengthOf),

@@ -1,5 +1,4 @@
 import { crewGroup, sharingGroup } from '../crew/ranks.ts'
-import { blocksOf } from '../crew/stages.ts'
 import type { Group } from '../mesh/mesh.ts'
 import { lengthOf, type Part } from './part.ts'
 import { type Bytes, total, type Workload } from './workload.ts'
@@ -11,14 +10,13 @@ const UNIT = 256
  * Before a block runs, each member of the group that shares its weights sends its part to all others. With N even parts of
  * S bytes: (N − 1) / N · S for each block and pass, whatever the picture.
  */
-export function weightBytes(part: Part, { blocks, weights, text }: Workload): Bytes {
-  const { config, dealt, passes } = part
+export function weightBytes(part: Part, { weights, text, passesOfText = 0 }: Workload): Bytes {
+  const { config, dealt, stage, passes } = part
   if (lengthOf(dealt) === 0) return {}
   const bytes: Record<string, number> = {}
   if (config.shardDit && weights) {
-    const stage = blocksOf(part, blocks)
-    const own = weights.blocks(part).slice(stage.first, stage.end)
-    const times = weights.passesOfText + total(passes.map((pass) => pass.times))
+    const own = weights(part).slice(stage.first, stage.end)
+    const times = passesOfText + total(passes.map((pass) => pass.times))
     bytes.weights = times * total(own.map((size) => sentOf(size, sharingGroup(part))))
   }
   if (config.shardT5Encoder && text?.blocks) {

@@ -1,12 +1,19 @@
 import type { Grid } from '../crew/pieces.ts'
 import type { Ranks } from '../crew/ranks.ts'
 import type { Decoder } from './vae.ts'
+import type { NetworkWork } from './work.ts'
 
 /** A text as its encoder gives it. */
 export interface EncodedText {
   readonly text: string
   /** Without padding. */
   readonly tokens: number
+}
+
+/** What an encoder gives for a text: so many rows of so many values. Without `tokens`, as many as the longest text has. */
+export interface TextStates {
+  readonly width: number
+  readonly tokens?: number
 }
 
 /** What is said about one picture. */
@@ -17,15 +24,10 @@ export interface PictureText {
 }
 
 /** A request that ranks divide, in numbers. */
-export interface Workload {
+export interface Workload extends NetworkWork {
   /** Of the transformer. */
-  readonly blocks: number
   readonly heads: number
   readonly headDim: number
-  /** Sums over the tensor-parallel ranks in a block: one for each layer whose inputs are divided. */
-  readonly sums: number
-  /** Values that are predicted of a token, with those that the sampler drops (learned variances). */
-  readonly outputs: number
   /** Tokens of a picture. */
   readonly grid: Grid
   /** Of all crews. */
@@ -36,23 +38,17 @@ export interface Workload {
   readonly steps: number
   /** Channels, and the rows and columns of latents that a token stands for. */
   readonly latents: { readonly channels: number; readonly patch: number }
-  /** Texts of all pictures and the width of their hidden states; none where ranks have them already. */
+  /** Texts of all pictures and what encoders make of each; none where ranks have them already. */
   readonly text?: {
-    readonly width: number
+    readonly states: readonly TextStates[]
     readonly pictures: readonly PictureText[]
     /** Bytes of the encoder's blocks, where ranks keep a share of each. */
     readonly blocks?: readonly number[]
   }
   /** Bytes of all blocks of the transformer, cut for a tensor-parallel rank, where others keep a share of each. */
-  readonly weights?: {
-    readonly blocks: (ranks: Ranks) => readonly number[]
-    /** How often the text alone goes through all blocks (keys of cross-attention). */
-    readonly passesOfText: number
-  }
+  readonly weights?: (ranks: Ranks) => readonly number[]
   /** Of the autoencoder; none where latents are asked for. */
   readonly decoder?: Decoder
-  /** FLOP in a block, for predicting time: of each token, and of each pair of a token and a key. */
-  readonly compute?: { readonly perToken: number; readonly perPair: number }
   /** Bytes of a value: 4 and 4 in tier f32, 4 and 2 in tier f16. */
   readonly elementBytes: { readonly stream: number; readonly operand: number }
 }

@@ -79,15 +79,10 @@ function stageOf(ranks: readonly Part[], workload: Workload, machine: Machine): 
     const all = ranks.map((part) => times(part, passes(part)))
     return all.reduce((a, b) => (total(b.map(sum)) > total(a.map(sum)) ? b : a))
   }
-  const split = ({ passes, warmup }: Part) => ({
-    warm: warmup > 0 ? passes.slice(0, 1) : [],
-    // All steps are warm-up: what would follow is the same.
-    patches: warmup > 0 && passes.length > 1 ? passes.slice(1) : passes,
-  })
-  const patches = slowest((part) => split(part).patches)
+  const patches = slowest(patchesOf)
   const names = [...new Set(patches.flat().map(({ what }) => what))]
   return {
-    warm: total(slowest((part) => split(part).warm).map(sum)),
+    warm: total(slowest(({ passes, warmup }) => (warmup > 0 ? passes.slice(0, 1) : [])).map(sum)),
     patches: patches.map(sum),
     terms: names.map((name) => {
       const same = patches.flat().filter(({ what }) => what === name)
@@ -97,12 +92,16 @@ function stageOf(ranks: readonly Part[], workload: Workload, machine: Machine): 
   }
 }
 
-/** Seconds that a patch is between stages, once round. */
+/** Passes of a step behind the warm-up; where all steps are warm-up, of one of those. */
+const patchesOf = ({ passes, warmup }: Part): readonly Pass[] =>
+  warmup > 0 && passes.length > 1 ? passes.slice(1) : passes
+
+/** Seconds that a patch is between stages, once round: the mean, for the first one may have text with it. */
 function borderTime(parts: readonly Part[], workload: Workload, machine: Machine): number {
   const longest = (part: Part): number => {
-    const [first] = part.passes.slice(-1)
-    const bytes = pipefusionBytes({ ...part, passes: [{ ...first, times: 1 }] }, workload)
-    return (bytes['stage.activations'] ?? 0) / machine.bandwidth + machine.latency
+    const passes = patchesOf(part).map((pass) => ({ ...pass, times: 1 }))
+    const bytes = pipefusionBytes({ ...part, passes }, workload)
+    return (bytes['stage.activations'] ?? 0) / passes.length / machine.bandwidth + machine.latency
   }
   const stages = new Map<number, number>()
   for (const part of parts) {

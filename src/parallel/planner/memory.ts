@@ -1,5 +1,6 @@
 import type { ParallelConfig } from '../config/parallel_config.ts'
-import { type Part, partsOf } from '../cost/part.ts'
+import { lengthOf, type Part, partsOf } from '../cost/part.ts'
+import { sitesOf } from '../cost/work.ts'
 import type { Workload } from '../cost/workload.ts'
 import { crewGroup, type Ranks } from '../crew/ranks.ts'
 import { short, sum, type Term } from './machine.ts'
@@ -28,21 +29,23 @@ export function memoryOf(
 }
 
 function rankMemory(part: Part, workload: Workload, sizes: MemorySizes): Term[] {
-  const { mesh, config, batch, blocks, heads, passes, at, keeps } = part
+  const { mesh, config, batch, stage, work, heads, passes, at, keeps } = part
   const encodes = config.shardT5Encoder || crewGroup(part).index === 0
   const autoencoder = sizes.autoencoder(part)
   const decodes = autoencoder > 0
-  const stored = workload.elementBytes.operand
+  const { operand: stored, stream } = workload.elementBytes
+  const { headDim, textTokens = 0 } = workload
   const tokens = workload.grid.rows * workload.grid.columns
   const most = Math.max(...passes.map((pass) => pass.tokens[at]))
   const all = workload.pictures * (workload.guided ? 2 : 1)
-  const share = (most / tokens) * (batch / all)
+  // Everybody has the text.
+  const share = ((most + textTokens) / (tokens + textTokens)) * (batch / all)
   const weight = (what: string, value: number, formula: string) => ({ what: `weights of the ${what}`, value, formula })
   const terms = [
     weight(
       'transformer',
       sizes.transformer(part),
-      `${blocks} of ${workload.blocks} blocks, ${heads} of ${workload.heads} heads${config.shardDit ? ', shared' : ''}`,
+      `${lengthOf(stage)} of ${workload.blocks.length} blocks, ${heads} of ${workload.heads} heads${config.shardDit ? ', shared' : ''}`,
     ),
   ]
   if (encodes) terms.push(weight('text encoder', sizes.textEncoder(part), config.shardT5Encoder ? 'shared' : 'whole'))
@@ -51,8 +54,16 @@ function rankMemory(part: Part, workload: Workload, sizes: MemorySizes): Term[] 
     const kept = config.distrifusion ? heads : part.ulyssesHeads[mesh.at('ulysses')]
     terms.push({
       what: 'kept keys and values',
-      value: 2 * stored * batch * tokens * kept * workload.headDim * blocks,
-      formula: `2 x ${stored} B x ${batch} x ${tokens} tokens x ${kept} heads of ${workload.headDim} x ${blocks} blocks`,
+      value: 2 * stored * batch * tokens * kept * headDim * sitesOf(work),
+      formula: `2 x ${stored} B x ${batch} x ${tokens} tokens x ${kept} heads of ${headDim} x ${sitesOf(work)} attentions`,
+    })
+  }
+  if (keeps && textTokens > 0) {
+    const width = workload.heads * headDim
+    terms.push({
+      what: 'kept text',
+      value: stream * batch * textTokens * width * lengthOf(stage),
+      formula: `${stream} B x ${batch} x ${textTokens} tokens x ${width} values x ${lengthOf(stage)} blocks`,
     })
   }
   const { text, step, decode } = sizes.phases
@@ -61,7 +72,7 @@ function rankMemory(part: Part, workload: Workload, sizes: MemorySizes): Term[] 
     {
       what: 'activations of a step',
       value: step * share,
-      formula: `${short(step)} B of one device x ${most}/${tokens} tokens x ${batch}/${all} of the batch`,
+      formula: `${short(step)} B of one device x ${most + textTokens}/${tokens + textTokens} tokens x ${batch}/${all} of the batch`,
     },
     {
       what: 'activations of decoding',

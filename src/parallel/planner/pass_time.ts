@@ -1,11 +1,13 @@
 import { distrifusionBytes } from '../cost/distrifusion.ts'
 import { noiseBytes } from '../cost/noise.ts'
-import type { Part, Pass } from '../cost/part.ts'
+import { lengthOf, type Part, type Pass } from '../cost/part.ts'
 import { ringBytes } from '../cost/ring.ts'
 import { tensorBytes } from '../cost/tensor.ts'
 import { ulyssesBytes } from '../cost/ulysses.ts'
 import { weightBytes } from '../cost/weights.ts'
+import { sitesOf } from '../cost/work.ts'
 import { type Bytes, total, type Workload } from '../cost/workload.ts'
+import { computing } from './computing.ts'
 import { type Machine, short, type Term } from './machine.ts'
 
 /**
@@ -13,7 +15,7 @@ import { type Machine, short, type Term } from './machine.ts'
  * meanwhile. Transfers that a method lets run beside computing count by what is left of them.
  */
 export function passTime(part: Part, pass: Pass, workload: Workload, machine: Machine): Term[] {
-  const { mesh, batch, blocks, config, keeps, tail } = part
+  const { mesh, batch, stage, work, config, keeps, tail } = part
   if (batch === 0) return []
   const alone: Part = { ...part, passes: [{ ...pass, times: 1 }] }
   const bytesOf = (formula: (part: Part, workload: Workload) => Bytes) => formula(alone, workload)
@@ -37,24 +39,26 @@ export function passTime(part: Part, pass: Pass, workload: Workload, machine: Ma
   }
 
   const [linear, attention] = computed
+  const sites = sitesOf(work)
+  const sums = work.sums.image + work.sums.text
   const whole = { what: 'computing', value: linear.value + attention.value, formula: '' }
-  const exchanges = config.distrifusion ? 0 : degree('ulysses') > 1 ? 2 * blocks : 0
+  const exchanges = config.distrifusion ? 0 : degree('ulysses') > 1 ? 2 * sites : 0
   exposed('ulysses', sumOf(bytesOf(ulyssesBytes)), exchanges)
-  exposed('tensor', sumOf(bytesOf(tensorBytes)), degree('tensor') > 1 ? 2 * workload.sums * blocks : 0)
+  exposed('tensor', sumOf(bytesOf(tensorBytes)), degree('tensor') > 1 ? 2 * sums : 0)
   const ring = bytesOf(ringBytes)
   const turns = config.distrifusion || degree('ring') === 1 ? 0 : degree('ring') - 1
-  if (keeps) exposed('ring', sumOf(ring), turns > 0 ? blocks : 0)
+  if (keeps) exposed('ring', sumOf(ring), turns > 0 ? sites : 0)
   else {
     const share = { ...attention, value: (attention.value * turns) / degree('ring') }
-    exposed('ring', sumOf(ring), turns * blocks, share)
+    exposed('ring', sumOf(ring), turns * sites, share)
   }
   if (config.distrifusion && degree('ulysses') * degree('ring') > 1) {
     const { 'distri.kv': kv = 0 } = distrifusionBytes(part, workload)
-    exposed('distrifusion', kv / workload.steps, blocks, whole)
+    exposed('distrifusion', kv / workload.steps, sites, whole)
   }
   const { weights = 0 } = bytesOf(weightBytes)
-  const passes = 1 + (workload.weights?.passesOfText ?? 0)
-  exposed('weights', weights / passes, weights > 0 ? blocks : 0, whole)
+  const passes = 1 + (workload.passesOfText ?? 0)
+  exposed('weights', weights / passes, weights > 0 ? lengthOf(stage) : 0, whole)
   if (tail) {
     const noise = bytesOf(noiseBytes)
     exposed('noise', sumOf(noise), Object.values(noise).filter((bytes) => bytes > 0).length)
@@ -63,32 +67,3 @@ export function passTime(part: Part, pass: Pass, workload: Workload, machine: Ma
 }
 
 const sumOf = (bytes: Bytes): number => total(Object.values(bytes))
-
-/** Linear layers and attention of a pass. */
-function computing(part: Part, pass: Pass, workload: Workload, machine: Machine): [linear: Term, attention: Term] {
-  const { mesh, batch, blocks, heads, ulyssesHeads, at, speeds, keeps, config } = part
-  const { perToken, perPair } = workload.compute ?? { perToken: 0, perPair: 0 }
-  const relative = speeds[mesh.rank] / Math.max(...speeds)
-  const ulysses = mesh.at('ulysses')
-  const tokens = pass.tokens[at]
-  const group = pass.tokens.slice(at - ulysses, at - ulysses + mesh.degree('ulysses'))
-  const queries = config.distrifusion ? tokens : total(group)
-  const all = workload.grid.rows * workload.grid.columns
-  const keys = keeps || config.distrifusion ? all : total(pass.tokens)
-  const own = config.distrifusion ? heads : ulyssesHeads[ulysses]
-  const linear = (batch * blocks * tokens * perToken * heads) / workload.heads
-  const attention = (batch * blocks * queries * keys * perPair * own) / workload.heads
-  const rate = (flops: number) => flops * relative
-  return [
-    {
-      what: 'linear layers',
-      value: linear / rate(machine.linear),
-      formula: `${batch} x ${blocks} blocks x ${tokens} tokens x ${short(perToken)} FLOP x ${heads}/${workload.heads} heads / ${short(rate(machine.linear))} FLOP/s`,
-    },
-    {
-      what: 'attention',
-      value: Math.max(attention / rate(machine.attention), (blocks * keys * machine.perKey) / relative),
-      formula: `max(${batch} x ${blocks} blocks x ${queries} queries x ${keys} keys x ${short(perPair)} FLOP x ${own}/${workload.heads} heads / ${short(rate(machine.attention))} FLOP/s, ${blocks} blocks x ${keys} keys x ${short(machine.perKey / relative)} s)`,
-    },
-  ]
-}

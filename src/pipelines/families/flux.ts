@@ -5,6 +5,7 @@ import { patchify, unpatchify } from '../../runtime/ops/index.ts'
 import { calculateShift } from '../../schedulers/dynamic_shift.ts'
 import { linspace } from '../../schedulers/timestep_spacing.ts'
 import { type Components, type Family, networkOf } from '../family.ts'
+import { fluxWork } from '../mesh_plan/work/flux.ts'
 import { checkInteger, checkNumber } from '../options.ts'
 import { checkTokens, encodeWithT5, readTokens } from '../text.ts'
 import { jointNetwork } from './joint_network.ts'
@@ -41,6 +42,8 @@ export const fluxFamily: Family = {
       widest: 5 * width,
     }
   },
+
+  work: (json, { options: { maxSequenceLength = 512 } }) => fluxWork(fluxConfig(json), maxSequenceLength),
 
   guidance({ trueCfgScale = 1, negativePrompt }) {
     checkNumber('trueCfgScale', trueCfgScale, 0, 1000)

@@ -1,6 +1,7 @@
 import { pixartConfig } from '../../models/pixart/config.ts'
 import { PIXART_BINS } from '../binning.ts'
 import { type Components, type Family, networkOf } from '../family.ts'
+import { pixartWork } from '../mesh_plan/work/pixart.ts'
 import { checkInteger } from '../options.ts'
 import { encodeCaptions, pixartNetwork } from '../pixart_network.ts'
 import { encodeWithT5, readTokens, trimPadding } from '../text.ts'
@@ -22,6 +23,8 @@ export const pixartFamily = (textLength: number): Family => ({
     const { layers, heads, headDim, patch, sampleSize, inChannels, width } = pixartConfig(json)
     return { blocks: layers, heads, headDim, patch, sampleSize, channels: inChannels, widest: 4 * width }
   },
+
+  work: (json) => pixartWork(pixartConfig(json)),
 
   guidance: ({ guidanceScale = 4.5 }) => ({ guided: guidanceScale > 1, scale: guidanceScale }),
 

@@ -7,6 +7,7 @@ import type { Recorder } from '../../runtime/recorder.ts'
 import type { Tensor } from '../../runtime/tensor.ts'
 import { calculateShift } from '../../schedulers/dynamic_shift.ts'
 import { type Components, type Family, networkOf } from '../family.ts'
+import { sd3Work } from '../mesh_plan/work/sd3.ts'
 import { checkInteger } from '../options.ts'
 import type { Text } from '../picture_texts.ts'
 import { checkTokens, encodeWithT5, readTokens, type TokenBatch } from '../text.ts'
@@ -41,6 +42,9 @@ export const sd3Family: Family = {
     checkInteger('sample_size', sampleSize, 1, 65_536)
     return { blocks: layers, heads, headDim, patch, sampleSize, channels: inChannels, widest: 4 * width }
   },
+
+  work: (json, { options: { maxSequenceLength = 256 }, modelMaxLengths: { tokenizer } }) =>
+    sd3Work(sd3Config(json), tokenizer + maxSequenceLength),
 
   guidance: ({ guidanceScale = SCALE }) => ({ guided: guidanceScale > 1, scale: guidanceScale }),
 

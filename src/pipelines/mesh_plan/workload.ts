@@ -1,22 +1,28 @@
-import { NETWORKS, readJson } from '../../models/component.ts'
+import { NETWORKS, type NetworkClass, readJson } from '../../models/component.ts'
 import type { Workload } from '../../parallel/cost/bytes.ts'
+import { total } from '../../parallel/cost/workload.ts'
+import type { Grid } from '../../parallel/crew/pieces.ts'
+import type { Ranks } from '../../parallel/crew/ranks.ts'
 import { encoderShareOf, weightShareOf } from '../../parallel/crew/stages.ts'
 import type { CandidateFacts } from '../../parallel/planner/candidates.ts'
 import type { MemorySizes } from '../../parallel/planner/memory.ts'
-import { DitError } from '../../runtime/errors.ts'
 import type { KernelTarget } from '../../runtime/kernel.ts'
 import { storedAs } from '../../runtime/kernels.ts'
 import { BYTES_PER_ELEMENT } from '../../runtime/tensor.ts'
 import { blockLayouts } from '../../runtime/weights/block_layout.ts'
-import { needed } from '../../runtime/weights/share.ts'
+import type { Parameters } from '../../runtime/weights/parameters.ts'
+import { needed, type WeightShare } from '../../runtime/weights/share.ts'
 import { shareBytes } from '../../runtime/weights/share_bytes.ts'
-import type { Source } from '../../runtime/weights/source.ts'
+import { joinPath, type Source } from '../../runtime/weights/source.ts'
 import { createScheduler } from '../../schedulers/index.ts'
+import { branches } from '../divided_request.ts'
 import type { MemoryPlan } from '../memory_plan/plan.ts'
 import { type ModelFacts, modelFacts } from '../model_facts.ts'
 import type { PipelineOptions } from '../options.ts'
 import { sizeDrawn } from '../picture_size.ts'
+import { pipelineClass } from '../pipeline_class.ts'
 import { decodes } from '../shared_decoding.ts'
+import { networkWork } from './network_work.ts'
 
 /** What a planner has to know of a request. */
 export interface PlannedRequest {
@@ -37,45 +43,27 @@ export async function plannedRequest(
   target: KernelTarget,
   alone: Pick<MemoryPlan, 'weights' | 'phases'>,
 ): Promise<PlannedRequest> {
+  const { networks, tokenizers } = await pipelineClass(source)
   const model = await modelFacts(source)
-  if (!/^PixArt/.test(model.className)) {
-    throw new DitError(
-      'unsupported',
-      `the time that ranks take with ${model.className} cannot be predicted yet`,
-      'Say how they divide the work, such as --ulysses_degree 2.',
-    )
-  }
-  const { PixArtTransformer2DModel: transformer, T5EncoderModel: encoder } = NETWORKS
-  const config = transformer.config(await readJson(source, 'transformer/config.json'))
-  const text = encoder.parameters(encoder.config(await readJson(source, 'text_encoder/config.json')))
-  const parameters = transformer.parameters(config)
+  const { family, blocks, heads, headDim, patch, channels } = model
   const { grid, height, width } = sizeDrawn(call, model)
-  const { guided, scale: guidanceScale } = model.family.guidance(call)
-  const scheduler = createScheduler(model.schedulerConfig)
-  scheduler.setTimesteps(call.numInferenceSteps ?? model.family.defaults.numInferenceSteps)
-  const steps = scheduler.timesteps.length
+  const work = await networkWork(source, model, tokenizers, call)
+  const { transformer, vae: _, ...encoders } = await parametersOf(source, networks)
+  const steps = stepsOf(model, call, grid)
   const pictures = prompts * (call.numImagesPerPrompt ?? 1)
-  const hs = config.width
   const workload: Workload = {
-    blocks: config.layers,
-    heads: config.heads,
-    headDim: config.headDim,
-    sums: 3,
-    outputs: config.patch ** 2 * config.outChannels,
+    ...work,
+    heads,
+    headDim,
     grid,
     pictures,
-    guided,
+    guided: family.guidance(call).guided,
     steps,
-    latents: { channels: config.inChannels, patch: config.patch },
-    // Self-attention 4 hs², queries and output of cross-attention 2 hs², feed-forward 8 hs²; a product of sums is 2 FLOP.
-    compute: { perToken: 2 * 14 * hs * hs, perPair: 4 * hs },
-    weights: {
-      blocks: (ranks) => {
-        const { tensor } = weightShareOf(ranks, config.layers)
-        const wanted = [...parameters.all].filter(([, parameter]) => needed(parameter, { tensor }))
-        return blockLayouts(wanted, { tensor }, target).map(({ bytes }) => bytes)
-      },
-      passesOfText: 1,
+    latents: { channels, patch },
+    weights: (ranks) => {
+      const { tensor } = weightShareOf(ranks, blocks)
+      const wanted = [...transformer.all].filter(([, parameter]) => needed(parameter, { tensor }))
+      return blockLayouts(wanted, { tensor }, target).map(({ bytes }) => bytes)
     },
     elementBytes: {
       stream: BYTES_PER_ELEMENT[storedAs(target, 'stream')],
@@ -89,20 +77,56 @@ export async function plannedRequest(
     width,
     workload,
     facts: {
-      blocks: config.layers,
-      heads: config.heads,
+      blocks,
+      heads,
       ...grid,
-      guided: true,
-      guidanceScale,
+      ...branches(model, call),
       tiling: call.enableTiling ?? false,
       pictures,
       steps,
     },
     sizes: {
-      transformer: (ranks) => shareBytes(parameters, weightShareOf(ranks, config.layers), target),
-      textEncoder: (ranks) => shareBytes(text, encoderShareOf(ranks), target),
+      transformer: (ranks) => shareBytes(transformer, weightShareOf(ranks, blocks), target),
+      textEncoder: (ranks) =>
+        total(
+          Object.entries(encoders).map(([folder, one]) =>
+            shareBytes(one, textShareOf(ranks, networks[folder]), target),
+          ),
+        ),
       autoencoder: (ranks) => (decodes(ranks) ? alone.weights.vae : 0),
       phases: { text: used('text'), step: used('step'), decode: used('decode') },
     },
   }
 }
+
+/** Denoising steps; schedulers may make other ones than they are asked for. */
+function stepsOf(
+  { family, schedulerConfig }: ModelFacts,
+  { numInferenceSteps, eta = 0 }: PipelineOptions,
+  grid: Grid,
+): number {
+  const scheduler = createScheduler(schedulerConfig)
+  const steps = numInferenceSteps ?? family.defaults.numInferenceSteps
+  family.setTimesteps(scheduler, { steps, eta, tokens: grid.rows * grid.columns, config: schedulerConfig })
+  return scheduler.timesteps.length
+}
+
+/** The weights of each network, by its folder. */
+async function parametersOf(
+  source: Source,
+  networks: Readonly<Record<string, NetworkClass>>,
+): Promise<Record<string, Parameters>> {
+  const entries = Object.entries(networks).map(async ([folder, name]) => {
+    const network = NETWORKS[name] as unknown as {
+      config(json: unknown): unknown
+      parameters(config: unknown): Parameters
+    }
+    const config = network.config(await readJson(source, joinPath(folder, 'config.json')))
+    return [folder, network.parameters(config)] as const
+  })
+  return Object.fromEntries(await Promise.all(entries))
+}
+
+/** --shard_t5_encoder divides T5 alone: the others are small. */
+const textShareOf = (ranks: Ranks, network: NetworkClass): WeightShare =>
+  network === 'T5EncoderModel' ? encoderShareOf(ranks) : {}

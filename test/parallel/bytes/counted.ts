@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { ON_ONE_DEVICE, type ParallelConfig } from '../../../src/parallel/config/parallel_config.ts'
-import { bytesSent, type Workload } from '../../../src/parallel/cost/bytes.ts'
+import { type Block, bytesSent, type Workload } from '../../../src/parallel/cost/bytes.ts'
 import { type Degrees, ONE_RANK } from '../../../src/parallel/mesh/mesh.ts'
 import type { Device } from '../../../src/runtime/device.ts'
 import type { Source } from '../../../src/runtime/weights/source.ts'
@@ -15,6 +15,13 @@ export const config = (degrees: Partial<Degrees>, rest: Partial<ParallelConfig> 
   ...rest,
   degrees: { ...ONE_RANK, ...degrees },
 })
+
+/** A block of self-attention, cross-attention and feed-forward: PixArt's, as far as bytes are concerned. */
+export const BLOCK: Block = {
+  attentions: { image: 1, joint: 0 },
+  sums: { image: 3, text: 0 },
+  flops: { image: 0, text: 0 },
+}
 
 /** A request of random numbers to a small random PixArt: nine rows of three tokens unless told otherwise. */
 export class SmallRequest {
@@ -42,10 +49,9 @@ export class SmallRequest {
     }
     this.#noise = random(pictures * 4 * rows * 2 * columns * 2, 1.7)
     this.workload = {
-      blocks: layers,
+      blocks: Array<Block>(layers).fill(BLOCK),
       heads,
       headDim,
-      sums: 3,
       outputs: 2 * 2 * 8,
       grid: { rows, columns },
       pictures,

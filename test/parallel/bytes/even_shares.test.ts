@@ -1,14 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import type { ParallelConfig } from '../../../src/parallel/config/parallel_config.ts'
 import { bytesSent, type Workload } from '../../../src/parallel/cost/bytes.ts'
-import { config } from './counted.ts'
+import { BLOCK, config } from './counted.ts'
 
 // 192 tokens of 16 heads, which 2, 4 and 8 ranks share evenly.
 const workload: Workload = {
-  blocks: 8,
+  blocks: Array(8).fill(BLOCK),
   heads: 16,
   headDim: 72,
-  sums: 3,
   outputs: 32,
   grid: { rows: 16, columns: 12 },
   pictures: 2,
@@ -17,7 +16,8 @@ const workload: Workload = {
   latents: { channels: 4, patch: 2 },
   elementBytes: { stream: 4, operand: 2 },
 }
-const { blocks: L, steps } = workload
+const { steps } = workload
+const L = 8
 const [p, hs, pictures, batch] = [16 * 12, 16 * 72, 2, 4]
 /** Bytes of all tokens' hidden states. */
 const [operands, stream] = [2 * batch * p * hs, 4 * batch * p * hs]

@@ -10,7 +10,7 @@ import { startLocalTeam } from '../../../src/pipelines/team/local_team.ts'
 import type { Device } from '../../../src/runtime/device.ts'
 import { openFolder } from '../../../src/runtime/weights/folder_source.node.ts'
 import type { Source } from '../../../src/runtime/weights/source.ts'
-import { config } from './counted.ts'
+import { BLOCK, config } from './counted.ts'
 import { onPaper } from './on_paper.ts'
 
 const MODEL = fileURLToPath(new URL('../../../models/emoji-pixart/', import.meta.url))
@@ -39,17 +39,16 @@ function workload(guided: boolean): Omit<Workload, 'elementBytes'> {
   }
   const texts = PROMPTS.map((text) => ({ prompt: encoded(text), negative: guided ? encoded('') : undefined }))
   return {
-    blocks: 8,
+    blocks: Array(8).fill(BLOCK),
     heads: 10,
     headDim: 32,
-    sums: 3,
     outputs: 2 * 2 * 16,
     grid: { rows: 5, columns: 3 },
     pictures: PROMPTS.length,
     guided,
     steps: STEPS,
     latents: { channels: 8, patch: 2 },
-    text: { width: 256, pictures: texts },
+    text: { states: [{ width: 256 }], pictures: texts },
     decoder: decoderRows(vae, 6),
   }
 }

@@ -1,26 +1,31 @@
 import { describe, expect, it } from 'vitest'
 import { configFlags } from '../../../src/parallel/config/config_flags.ts'
 import { ON_ONE_DEVICE, type ParallelConfig } from '../../../src/parallel/config/parallel_config.ts'
-import { bytesSent, type Workload } from '../../../src/parallel/cost/bytes.ts'
+import { type Block, bytesSent, type Workload } from '../../../src/parallel/cost/bytes.ts'
 import { type Degrees, ONE_RANK, sizeOf } from '../../../src/parallel/mesh/mesh.ts'
 import { latencyOf } from '../../../src/parallel/planner/latency.ts'
 import { type Machine, sum } from '../../../src/parallel/planner/machine.ts'
 import { type PlanInputs, planMesh, rankMeshes } from '../../../src/parallel/planner/rank_meshes.ts'
 
 const GRID = { rows: 64, columns: 64 }
+const BLOCK: Block = {
+  attentions: { image: 1, joint: 0 },
+  sums: { image: 3, text: 0 },
+  flops: { image: 28 * 1152 ** 2, text: 0 },
+}
+const blocks = (count: number): Block[] => Array(count).fill(BLOCK)
 const WORKLOAD: Workload = {
-  blocks: 28,
+  blocks: blocks(28),
   heads: 16,
   headDim: 72,
-  sums: 3,
+  passesOfText: 1,
   outputs: 32,
   grid: GRID,
   pictures: 1,
   guided: true,
   steps: 20,
   latents: { channels: 4, patch: 2 },
-  compute: { perToken: 28 * 1152 ** 2, perPair: 4 * 1152 },
-  weights: { blocks: () => Array<number>(28).fill(32 * 2 ** 20), passesOfText: 1 },
+  weights: () => Array<number>(28).fill(32 * 2 ** 20),
   elementBytes: { stream: 4, operand: 2 },
 }
 const FAST_LINKS: Machine = { linear: 1e13, attention: 1e13, perKey: 0, bandwidth: 1e18, latency: 0 }
@@ -28,11 +33,20 @@ const SLOW_LINKS: Machine = { linear: 1e13, attention: 1e13, perKey: 0, bandwidt
 
 const inputs = (machine: Machine, more: Partial<Workload> = {}): PlanInputs => {
   const workload = { ...WORKLOAD, ...more }
-  const { blocks, heads, pictures, steps } = workload
+  const { heads, pictures, steps } = workload
   return {
     workload,
     machine,
-    facts: { blocks, heads, ...GRID, guided: true, guidanceScale: 4.5, tiling: false, pictures, steps },
+    facts: {
+      blocks: workload.blocks.length,
+      heads,
+      ...GRID,
+      guided: true,
+      guidanceScale: 4.5,
+      tiling: false,
+      pictures,
+      steps,
+    },
     sizes: {
       transformer: ({ mesh }) => 1e9 / mesh.degree('tensor') / mesh.degree('pipefusion'),
       textEncoder: () => 5e9,
@@ -172,7 +186,7 @@ describe('meshes by rank', () => {
   })
 
   it('are none where there is nothing to divide', () => {
-    const tiny = inputs(FAST_LINKS, { blocks: 1, heads: 1 })
+    const tiny = inputs(FAST_LINKS, { blocks: blocks(1), heads: 1 })
     const facts = { ...tiny.facts, rows: 2, columns: 1 }
     expect(() => rankMeshes(64, ON_ONE_DEVICE, { ...tiny, facts })).toThrow(/64 devices: nothing divides/)
   })
