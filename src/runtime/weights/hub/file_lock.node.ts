@@ -5,8 +5,9 @@ import process from 'node:process'
 import { setTimeout as wait } from 'node:timers/promises'
 import { throwIfAborted } from '../../abort.ts'
 
-/** How often the holder shows that it lives, and a lock that nobody touched for how long is nobody's, in ms. */
+/** How often the holder shows that it lives, in ms. */
 const BEAT = 2000
+/** A lock that nobody touched for so long is nobody's, in ms. */
 const DEAD_AFTER = 30_000
 /** How often to look whether a lock is free, in ms. */
 const LOOK = 200
@@ -15,6 +16,8 @@ export interface LockOptions {
   readonly signal?: AbortSignal
   /** Told once if another holds the lock. */
   readonly onWait?: () => void
+  /** See DEAD_AFTER, which it is by default. */
+  readonly deadAfter?: number
 }
 
 /**
@@ -23,13 +26,9 @@ export interface LockOptions {
  *
  * @throws the system's error where the lock cannot be created; DitError 'aborted'
  */
-export async function withFileLock<T>(
-  path: string,
-  work: () => Promise<T>,
-  { signal, onWait }: LockOptions = {},
-): Promise<T> {
+export async function withFileLock<T>(path: string, work: () => Promise<T>, options: LockOptions = {}): Promise<T> {
   const mine = `${hostname()} ${process.pid} ${randomUUID()}`
-  await take(path, mine, signal, onWait)
+  await take(path, mine, options)
   const beat = setInterval(() => {
     const now = new Date()
     fs.utimes(path, now, now).catch(() => {})
@@ -42,7 +41,11 @@ export async function withFileLock<T>(
   }
 }
 
-async function take(path: string, mine: string, signal?: AbortSignal, onWait?: () => void): Promise<void> {
+async function take(
+  path: string,
+  mine: string,
+  { signal, onWait, deadAfter = DEAD_AFTER }: LockOptions,
+): Promise<void> {
   let seen: { owner: string; touched: number } | undefined
   let since = 0
   for (let first = true; ; first = false) {
@@ -57,7 +60,7 @@ async function take(path: string, mine: string, signal?: AbortSignal, onWait?: (
     // By this machine's clock alone: a file server's may differ.
     if (held?.owner !== seen?.owner || held?.touched !== seen?.touched) since = performance.now()
     seen = held
-    if (held && (isDead(held.owner) || performance.now() - since > DEAD_AFTER)) {
+    if (held && (isDead(held.owner) || performance.now() - since > deadAfter)) {
       if ((await look(path))?.owner === held.owner) await fs.rm(path, { force: true })
     } else await wait(LOOK, undefined, { signal }).catch(() => {})
   }

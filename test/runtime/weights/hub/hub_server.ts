@@ -45,8 +45,9 @@ export function filesIn(folder: string): Map<string, Uint8Array> {
  * GET of /ID/resolve/REVISION/PATH send to the store and say X-Linked-Etag; the store's own etags are others.
  */
 export async function startHub(files: Map<string, Uint8Array>): Promise<HubServer> {
-  const store = await listen((request, response) => serveStore(request, response))
-  const hub = await listen((request, response) => serveHub(request, response))
+  // Of another name, not only at another port: so huggingface_hub tells a store from a hub.
+  const store = await listen('localhost', (request, response) => serveStore(request, response))
+  const hub = await listen('127.0.0.1', (request, response) => serveHub(request, response))
   const state: HubServer = {
     endpoint: hub,
     requests: [],
@@ -68,7 +69,7 @@ export async function startHub(files: Map<string, Uint8Array>): Promise<HubServe
       const siblings = [...state.files.keys()].map((rfilename) => ({ rfilename }))
       return void response.end(JSON.stringify({ id: ID, sha: state.commit, siblings }))
     }
-    const [, file] = new RegExp(`^/${ID}/resolve/${state.commit}/(.+)$`).exec(path) ?? []
+    const [, file] = new RegExp(`^/${ID}/resolve/(?:main|${state.commit})/(.+)$`).exec(path) ?? []
     if (!file) return void refuse(response, 404, 'RepoNotFound')
     const bytes = state.files.get(file)
     if (!bytes) return void refuse(response, 404, 'EntryNotFound')
@@ -124,12 +125,15 @@ export function refuse(response: ServerResponse, status: number, code?: string, 
   response.end('{}')
 }
 
-async function listen(handler: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
+async function listen(
+  host: string,
+  handler: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<string> {
   const server: Server = createServer(handler)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(0, host, resolve))
   onTestFinished(() => {
     server.closeAllConnections()
     server.close()
   })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return `http://${host}:${(server.address() as AddressInfo).port}`
 }

@@ -16,7 +16,7 @@ import { expectFailure } from '../expect_failure.ts'
 import { hubAndCache, noise, open, read } from './hub_cache.ts'
 import { COMMIT, etagOf, gitSha, ID, sha256 } from './hub_server.ts'
 
-const WEIGHTS = noise(50_000)
+const WEIGHTS = noise(5_000)
 const CONFIG = '{"a": "é"}'
 const FILES = { 'model_index.json': '{}', 'vae/config.json': CONFIG, 'vae/w.safetensors': WEIGHTS, 'flux.bin': WEIGHTS }
 
