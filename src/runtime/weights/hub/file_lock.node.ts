@@ -48,21 +48,25 @@ async function take(
 ): Promise<void> {
   let seen: { owner: string; touched: number } | undefined
   let since = 0
-  for (let first = true; ; first = false) {
+  let told = false
+  for (;;) {
     throwIfAborted(signal)
     try {
       return await fs.writeFile(path, mine, { flag: 'wx' })
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
-    if (first) onWait?.()
     const held = await look(path)
     // By this machine's clock alone: a file server's may differ.
     if (held?.owner !== seen?.owner || held?.touched !== seen?.touched) since = performance.now()
     seen = held
     if (held && (isDead(held.owner) || performance.now() - since > deadAfter)) {
       if ((await look(path))?.owner === held.owner) await fs.rm(path, { force: true })
-    } else await wait(LOOK, undefined, { signal }).catch(() => {})
+      continue
+    }
+    if (!told) onWait?.()
+    told = true
+    await wait(LOOK, undefined, { signal }).catch(() => {})
   }
 }
 

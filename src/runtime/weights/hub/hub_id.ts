@@ -21,9 +21,9 @@ export function parseHubId(text: string): HubId | undefined {
   return { id, revision }
 }
 
-/** As parseHubId reads it. */
+/** For people, who tell commits by their beginnings. */
 export function hubText({ id, revision }: HubId): string {
-  return revision === 'main' ? id : `${id}@${revision}`
+  return revision === 'main' ? id : `${id}@${isCommit(revision) ? revision.slice(0, 7) : revision}`
 }
 
 /** A commit never changes: no server needs to be asked what it is. */

@@ -115,7 +115,7 @@ export async function cachedSource(hub: HubId, commit: string, path: string, why
   }
   return {
     ...folder,
-    name: hubText(hub),
+    name: `${hubText(hub)} (as the cache has it)`,
     pinned: `${hub.id}@${commit}`,
     size: (file) => ifHere(file, () => folder.size(file)),
     readInto: (file, offset, target) => ifHere(file, () => folder.readInto(file, offset, target)),

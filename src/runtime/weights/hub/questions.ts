@@ -45,8 +45,8 @@ export async function askFile(connection: Connection, hub: HubId, commit: string
     asked: { endpoint, hub, path, token: token !== undefined },
     url,
     method: 'HEAD',
-    // A renamed model is elsewhere on the hub; a large file's sum stands in the answer that sends to its store.
-    stopAt: ({ headers }, next) => headers.has('X-Linked-Etag') || next.origin !== new URL(endpoint).origin,
+    // Elsewhere on the hub are renamed models, and small files; in the answer that sends to a store is all of it.
+    stopAt: ({ headers }, next) => tellsAll(headers) || next.origin !== new URL(endpoint).origin,
   })
   const { headers } = response
   const validator = response.ok ? headers.get('ETag') : null
@@ -56,6 +56,8 @@ export async function askFile(connection: Connection, hub: HubId, commit: string
   if (!/^\w[\w.-]*$/.test(etag) || !Number.isSafeInteger(size) || size < 0) throw noHub(endpoint, url)
   return { etag, size, validator: validator?.startsWith('"') ? validator : undefined }
 }
+
+const tellsAll = (headers: Headers) => headers.has('X-Linked-Etag') && headers.has('X-Linked-Size')
 
 function objectOf(json: string): Record<string, unknown> {
   try {

@@ -59,7 +59,7 @@ export async function ask(connection: Connection, question: Question): Promise<A
 
 async function askOnce(
   { token, signal, answerTimeout }: Connection,
-  { method = 'GET', headers }: Question,
+  { method = 'GET', headers, asked }: Question,
   at: URL,
   trusted: boolean,
 ): Promise<Answer> {
@@ -76,7 +76,7 @@ async function askOnce(
     throwIfAborted(signal)
     const reason = reasonOf(controller.signal.aborted ? controller.signal.reason : cause)
     const hint = 'Check the connection (and HF_ENDPOINT, if you set it), then run again.'
-    throw new Unreachable(`cannot reach ${at.origin}: ${reason}`, hint, cause)
+    throw new Unreachable(`cannot reach ${at.origin} for ${where(asked)}: ${reason}`, hint, cause)
   } finally {
     clearTimeout(timer)
   }

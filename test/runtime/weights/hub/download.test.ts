@@ -87,6 +87,14 @@ describe('a download', () => {
     await expectBytes(await open())
   })
 
+  it('goes on with a small file only if the hub still has that version', async () => {
+    const { server, cache } = await hubAndCache({ 'tokenizer.json': BYTES })
+    mkdirSync(join(cache, 'blobs'), { recursive: true })
+    writeFileSync(join(cache, 'blobs', `${gitSha(BYTES)}.incomplete`), BYTES.subarray(0, HALF))
+    expect((await read(await open(), 'tokenizer.json')).equals(BYTES)).toBe(true)
+    expect(server.headers.hub.at(-1)).toMatchObject({ range: `bytes=${HALF}-`, 'if-range': `"${gitSha(BYTES)}"` })
+  })
+
   it('finds wrong bytes of a small file by git’s sum', async () => {
     const { server } = await hubAndCache({ 'config.json': '{"a": 1}' })
     const right = gitSha(Buffer.from('{"a": 1}'))

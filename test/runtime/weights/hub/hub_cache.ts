@@ -1,4 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished, vi } from 'vitest'
@@ -43,6 +45,15 @@ export async function hubAndCache(
   const bytes = Object.entries(files).map(([path, content]) => [path, Buffer.from(content as string)] as const)
   const server = await startHub(new Map(bytes))
   return { server, cache: useCache(server.endpoint) }
+}
+
+/** An address that nobody answers at. */
+export async function nowhere(): Promise<string> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return `http://127.0.0.1:${port}`
 }
 
 /** Opened until the test ends. */

@@ -42,7 +42,8 @@ export function filesIn(folder: string): Map<string, Uint8Array> {
 
 /**
  * A hub with one model, and a store for its large files on another origin, until the test ends. As the real one: HEAD and
- * GET of /ID/resolve/REVISION/PATH send to the store and say X-Linked-Etag; the store's own etags are others.
+ * GET of /ID/resolve/REVISION/PATH send to the store and say X-Linked-Etag, where the store's own etags are others; small
+ * files are at another path of the hub.
  */
 export async function startHub(files: Map<string, Uint8Array>): Promise<HubServer> {
   // Of another name, not only at another port: so huggingface_hub tells a store from a hub.
@@ -69,12 +70,21 @@ export async function startHub(files: Map<string, Uint8Array>): Promise<HubServe
       const siblings = [...state.files.keys()].map((rfilename) => ({ rfilename }))
       return void response.end(JSON.stringify({ id: ID, sha: state.commit, siblings }))
     }
+    const [, small] = new RegExp(`^/api/resolve-cache/models/${ID}/${state.commit}/(.+)$`).exec(path) ?? []
+    if (small) {
+      const bytes = state.files.get(small)!
+      response.setHeader('X-Repo-Commit', state.commit)
+      return void serveBytes(request, response, bytes, `"${gitSha(bytes)}"`)
+    }
     const [, file] = new RegExp(`^/${ID}/resolve/(?:main|${state.commit})/(.+)$`).exec(path) ?? []
     if (!file) return void refuse(response, 404, 'RepoNotFound')
     const bytes = state.files.get(file)
     if (!bytes) return void refuse(response, 404, 'EntryNotFound')
     response.setHeader('X-Repo-Commit', state.commit)
-    if (!isLarge(file)) return void serveBytes(request, response, bytes, `"${gitSha(bytes)}"`)
+    if (!isLarge(file)) {
+      const place = `/api/resolve-cache/models/${ID}/${state.commit}/${encodeURIComponent(file)}`
+      return void response.writeHead(307, { Location: place }).end()
+    }
     response.setHeader('ETag', `"${gitSha(Buffer.from('the pointer'))}"`)
     response.setHeader('X-Linked-Etag', `"${sha256(bytes)}"`)
     response.setHeader('X-Linked-Size', bytes.byteLength)

@@ -3,12 +3,10 @@ import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { openModel } from '../../../../src/pipelines/open_model.ts'
 import { expectFailure } from '../expect_failure.ts'
-import { hubAndCache, open, read, useCache } from './hub_cache.ts'
+import { hubAndCache, nowhere, open, read, useCache } from './hub_cache.ts'
 import { COMMIT, ID, refuse } from './hub_server.ts'
 
 const FILES = { 'model_index.json': '{}', 'vae/config.json': '{"a": 1}' }
-/** Nobody listens there. */
-const NOWHERE = 'http://127.0.0.1:9'
 
 describe('what a hub refuses', () => {
   it.each([
@@ -86,8 +84,9 @@ describe('what a hub refuses', () => {
 
 describe('without a hub', () => {
   it('says that it cannot be reached', async () => {
-    useCache(NOWHERE)
-    const error = await expectFailure(open(), 'io', `cannot reach ${NOWHERE}`)
+    const endpoint = await nowhere()
+    useCache(endpoint)
+    const error = await expectFailure(open(), 'io', `cannot reach ${endpoint} for ${ID}`, 'ECONNREFUSED')
     expect(error.hint).toContain('Check the connection')
   })
 
@@ -101,11 +100,12 @@ describe('without a hub', () => {
   it('takes the cache, says so, and says what is missing there', async () => {
     const { server } = await hubAndCache(FILES)
     await read(await open(), 'vae/config.json')
-    vi.stubEnv('HF_ENDPOINT', NOWHERE)
+    const endpoint = await nowhere()
+    vi.stubEnv('HF_ENDPOINT', endpoint)
     const onNotice = vi.fn()
     const source = await open(ID, { onNotice })
     expect(await source.readText('vae/config.json')).toBe('{"a": 1}')
-    expect(onNotice.mock.calls).toEqual([[expect.stringContaining(`cannot reach ${NOWHERE}`)]])
+    expect(onNotice.mock.calls).toEqual([[expect.stringContaining(`cannot reach ${endpoint}`)]])
     await expectFailure(source.readText('model_index.json'), 'not-found', `${ID}/model_index.json is not in the cache`)
     expect(source.pinned).toBe(`${ID}@${COMMIT}`)
     expect(server.requests.filter((line) => line.includes('model_index'))).toEqual([])
