@@ -25,15 +25,8 @@ export function useCache(endpoint: string, more: Record<string, string> = {}): s
     vi.unstubAllEnvs()
     rmSync(home, { recursive: true, force: true })
   })
-  for (const name of [
-    'HF_TOKEN',
-    'HUGGING_FACE_HUB_TOKEN',
-    'HF_HUB_CACHE',
-    'HUGGINGFACE_HUB_CACHE',
-    'HF_HUB_OFFLINE',
-  ]) {
-    vi.stubEnv(name, undefined)
-  }
+  const own = /^(HF_|HUGGING_?FACE|TRANSFORMERS_OFFLINE$)/
+  for (const name of Object.keys(process.env)) if (own.test(name)) vi.stubEnv(name, undefined)
   for (const [name, value] of Object.entries({ HF_ENDPOINT: endpoint, HF_HOME: home, ...more })) vi.stubEnv(name, value)
   return join(home, 'hub', `models--${ID.replace('/', '--')}`)
 }
