@@ -30,6 +30,17 @@ describe('webdit plan --devices', () => {
     expect(out.findLast((line) => line.startsWith('one device'))).toContain('1.00x')
   })
 
+  it.each([
+    ['pipeline_flux_dev', 'FluxPipeline', []],
+    ['pipeline_sd3', 'StableDiffusion3Pipeline', ['--guidance_scale', '5']],
+  ])('plans for families with joint attention: %s', async (model, pipeline, flags) => {
+    const size = ['--height', '64', '--width', '64', ...flags]
+    const { code, out } = await planWithoutDevice('--model', join(GOLDEN, model), ...size, '--devices', '4', ...MACHINE)
+    expect(code).toBe(0)
+    expect(out[0]).toBe(`${pipeline}: a picture of 64 x 64 pixels in 28 steps, tier f16`)
+    expect(out.filter((line) => line.startsWith('--')).length).toBeGreaterThan(5)
+  })
+
   it('tells the same in JSON, and how it comes to its numbers', async () => {
     const { out } = await plan('--devices', '2', '--json', ...MACHINE)
     const { meshes, oneDevice, machine } = JSON.parse(out.join('\n'))

@@ -10,7 +10,8 @@ import { openPlatform } from '../../../src/runtime/platform/platform.ts'
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
 const EMOJI = path('../../../models/emoji-pixart')
-const FIXTURE = path('../../fixtures/golden/pipeline_pixart_sigma')
+const fixture = (name: string) => path(`../../fixtures/golden/${name}`)
+const FIXTURE = fixture('pipeline_pixart_sigma')
 
 /** Slow where a CPU computes and compiles. */
 const DRAWS = 300_000
@@ -69,6 +70,18 @@ describe('a plan', () => {
         maxSequenceLength: 9,
         outputType: 'latent',
       },
+    ],
+    [
+      'FLUX.1, both branches of a true CFG scale',
+      fixture('pipeline_flux_dev'),
+      'cat',
+      { numInferenceSteps: 2, height: 64, width: 48, trueCfgScale: 2, negativePrompt: 'dog', maxSequenceLength: 13 },
+    ],
+    [
+      'SD3, latents alone',
+      fixture('pipeline_sd3'),
+      'cat',
+      { numInferenceSteps: 2, height: 48, width: 64, maxSequenceLength: 13, outputType: 'latent' },
     ],
   ])(
     'tells to the byte what a run takes: %s',
