@@ -5,6 +5,7 @@ import { writeWhole } from '../../pipelines/image/write_file.node.ts'
 import { modelFacts } from '../../pipelines/model_facts.ts'
 import { openModel } from '../../pipelines/open_model.ts'
 import type { PipelineOutput } from '../../pipelines/options.ts'
+import { megabytes } from '../../runtime/arena.ts'
 import type { Source } from '../../runtime/weights/source.ts'
 import { type CliIo, type ParsedArgs, UsageError } from '../command.ts'
 import { deviceChoice } from '../device_options.ts'
@@ -41,7 +42,10 @@ export async function withSession(
   const latents = settings.latentsFile === undefined ? undefined : await readLatents(settings.latentsFile)
   await prepareOutputDirectory(settings.outputDirectory)
   const trace = await profilePath(args, settings.outputDirectory)
-  const source = await openModel(settings.model)
+  const source = await openModel(settings.model, {
+    signal: io.signal,
+    onFetch: ({ file, bytes, size }) => io.status(`fetching ${file}: ${megabytes(bytes)} of ${megabytes(size)}`),
+  })
   try {
     const loading = {
       source,

@@ -7,6 +7,7 @@ import { cropRegion, rotary2d, uploadRotary } from '../../models/rotary.ts'
 import { unpatchify } from '../../runtime/ops/index.ts'
 import { HUNYUAN_BINS } from '../binning.ts'
 import { type Components, type Family, networkOf } from '../family.ts'
+import { hunyuanDiTWork } from '../mesh_plan/work/hunyuan_dit.ts'
 import { checkNumber } from '../options.ts'
 import { checkTokens, encodeWithT5, readTokens } from '../text.ts'
 
@@ -44,6 +45,8 @@ export const hunyuanDiTFamily: Family = {
       widest: Math.max(neurons, 3 * width),
     }
   },
+
+  work: (json, { options: { guidanceRescale = 0 } }) => hunyuanDiTWork(hunyuanDiTConfig(json), guidanceRescale > 0),
 
   guidance({ guidanceScale = SCALE, guidanceRescale = 0 }) {
     checkNumber('guidanceRescale', guidanceRescale, 0, 1)

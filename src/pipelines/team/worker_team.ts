@@ -5,6 +5,7 @@ import { sizeOf } from '../../parallel/mesh/mesh.ts'
 import { DitError } from '../../runtime/errors.ts'
 import { currentRuntime, type PlatformOptions } from '../../runtime/platform/platform.ts'
 import { DitImage } from '../image/image.ts'
+import { openModel } from '../open_model.ts'
 import type { PipelineOutput } from '../options.ts'
 import { type Rank, type RankOptions, startRank } from '../start_rank.ts'
 import { named, onAllRanks, RanksHang } from './all_ranks.ts'
@@ -46,6 +47,8 @@ export async function startWorkerTeam(
 ): Promise<WorkerTeam> {
   let config = mesh
   checkParallelConfig(config)
+  // A model of the hub is from now on the commit that it is at: all ranks read the same.
+  await (await openModel(model, { signal: options.signal })).close()
   const size = sizeOf(config.degrees)
   const processes = currentRuntime() === 'node' && ranks === 'processes'
   let links = await makeLinks(processes, size)
