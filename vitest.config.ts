@@ -6,13 +6,25 @@ const vulkan = await chooseVulkan()
 Object.assign(process.env, vulkan.env)
 if (process.env.VITEST_MODE !== 'WATCH') console.log(`Vulkan: ${vulkan.why}`)
 
+/** Files that compute in this process, and leave its state as they found it. */
+const TOGETHER = ['models', 'parallel', 'pipelines', 'runtime/ops', 'runtime/weights', 'schedulers', 'wgsl']
+
+const shared = {
+  environment: 'node',
+  pool: 'forks',
+  testTimeout: 120_000, // ms; only to end what hangs: a software driver on a busy machine takes its time
+  hookTimeout: 120_000,
+} as const
+
+const together = TOGETHER.map((folder) => `test/${folder}/**/*.test.ts`)
+
 export default defineConfig({
   test: {
-    environment: 'node',
-    include: ['test/**/*.test.ts'],
-    pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 120_000, // ms; only to end what hangs: a software driver on a busy machine takes its time
-    hookTimeout: 120_000,
+    projects: [
+      // One device for many files: a kernel is compiled once, which is most of what small tests take on a CPU.
+      { test: { ...shared, name: 'together', include: together, isolate: false } },
+      { test: { ...shared, name: 'apart', include: ['test/**/*.test.ts'], exclude: together } },
+    ],
   },
 })
