@@ -16,6 +16,8 @@ export interface DenoisingNetwork {
   readonly guidance: number
   /** How far guided predictions are brought to the deviation of those with the prompt. Default: not at all. */
   readonly rescale?: number
+  /** Steps that compute more than the others, if there are some. */
+  readonly longerSteps?: readonly number[]
   /** What goes from stage to stage before `block`, for so many tokens: of the `first` piece of a step, or of a later one. */
   activations(tokens: number, first: boolean, block: number): readonly TensorSpec[]
   /**
@@ -25,7 +27,12 @@ export interface DenoisingNetwork {
    */
   forward(
     g: Recorder,
-    inputs: { readonly latents?: Tensor; readonly activations?: readonly Tensor[]; readonly timestep: number },
+    inputs: {
+      readonly latents?: Tensor
+      readonly activations?: readonly Tensor[]
+      readonly timestep: number
+      readonly step: number
+    },
     execution: Execution,
   ): Promise<readonly Tensor[]>
   /** Patches of whole rows → [pictures, channels, rows · patch, width]. */
@@ -74,9 +81,11 @@ export async function denoise(g: Recorder, options: DenoiseOptions): Promise<Ten
 /** Compiles and reserves what denoising takes, and runs nothing. For use in a rehearsal. */
 export async function rehearseDenoising(g: Recorder, options: DenoiseOptions): Promise<void> {
   const denoising = new Denoising(g, options)
-  for (const step of options.crew.kindsOfSteps) await g.phase('step', () => denoising.step(step))
+  const { crew, network } = options
+  const kinds = new Set([...crew.kindsOfSteps, ...(network.longerSteps ?? []).slice(0, 1)])
+  for (const step of kinds) await g.phase('step', () => denoising.step(step))
   denoising.finish()
-  options.crew.end(g)
+  crew.end(g)
 }
 
 /** A piece of the picture as the last stage has it. */
@@ -122,7 +131,7 @@ class Denoising implements Progress {
       g.scope(async () => {
         const scale = scheduler.scaleModelInput(i)
         const latents = head ? (scale === 1 ? this.#picture : combine(g, [[this.#picture, scale]])) : undefined
-        const inputs = { latents, activations, timestep: scheduler.timesteps[i] }
+        const inputs = { latents, activations, timestep: scheduler.timesteps[i], step: i }
         const out = await network.forward(g, inputs, crew.execution(i, piece))
         if (!tail) {
           await crew.border.passOn(g, out.slice(0, this.#specs(piece, crew.blocks.end).length))

@@ -25,6 +25,7 @@ export function checkDividedRequest(
 ): void {
   checkParallelConfig(config, devices)
   checkOwnOptions(facts.className, facts.family, call)
+  facts.family.checkDivided?.(call, config)
   const { grid } = sizeDrawn(call, facts)
   checkAgainstModel(config, {
     blocks: facts.blocks,

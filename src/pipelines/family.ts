@@ -1,4 +1,5 @@
 import type { Component, NetworkClass } from '../models/component.ts'
+import type { ParallelConfig } from '../parallel/config/parallel_config.ts'
 import type { NetworkWork } from '../parallel/cost/work.ts'
 import type { Ranks } from '../parallel/crew/ranks.ts'
 import type { TensorSpec } from '../parallel/fabric/transport.ts'
@@ -110,6 +111,8 @@ export interface Family {
   work?(transformerConfig: unknown, request: PlannedTexts): NetworkWork
   /** @throws DitError 'bad-argument' */
   guidance(options: PipelineOptions): Guidance
+  /** Refuses what ranks cannot divide so. @throws DitError 'bad-argument' */
+  checkDivided?(options: PipelineOptions, config: ParallelConfig): void
   /** Lays out the schedule of a call. */
   setTimesteps(scheduler: Scheduler, call: Schedule): void
   /** @throws DitError 'bad-argument' for options that the family cannot honour */

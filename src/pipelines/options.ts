@@ -43,6 +43,14 @@ export interface PipelineOptions {
   trueCfgScale?: number
   /** SD3: layers of CLIP that are left out beside its last. Default 0. */
   clipSkip?: number
+  /**
+   * SD3.5: blocks of the transformer without which it predicts once more, to be guided away from that by
+   * `skipLayerGuidanceScale` (default 2.8) in the steps between these shares of all (default 0.01 and 0.2).
+   */
+  skipGuidanceLayers?: readonly number[]
+  skipLayerGuidanceScale?: number
+  skipLayerGuidanceStart?: number
+  skipLayerGuidanceStop?: number
   numImagesPerPrompt?: number
   /** One for all pictures, as torch.Generator().manual_seed, or one for each. Default: drawn at random, and reported. */
   seed?: number | readonly number[]

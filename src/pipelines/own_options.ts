@@ -12,6 +12,10 @@ const OWN = [
   'clipSkip',
   'guidanceRescale',
   'maxSequenceLength',
+  'skipGuidanceLayers',
+  'skipLayerGuidanceScale',
+  'skipLayerGuidanceStart',
+  'skipLayerGuidanceStop',
 ] as const satisfies (keyof PipelineOptions)[]
 
 export type OwnOption = (typeof OWN)[number]

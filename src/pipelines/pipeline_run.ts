@@ -91,6 +91,7 @@ class PipelineRun {
     checkOwnOptions(c.className, family, options)
     checkNumber('guidanceScale', options.guidanceScale ?? family.defaults.guidanceScale, 0, 1000)
     this.#guidance = family.guidance(options)
+    family.checkDivided?.(options, this.#ranks.config)
     this.#facts = c.transformerFacts
     this.#size = sizeDrawn(options, { ...this.#facts, scale: c.vae.config.scale, binning: family.binning })
     const eta = checkNumber('eta', options.eta ?? 0, 0, 1)

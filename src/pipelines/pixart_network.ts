@@ -87,6 +87,6 @@ export async function predictPixArt(
   const [, , height, width] = latents.shape
   const network = pixartNetwork(transformer, { ...pictures, latents: { channels, width }, guidance: 1 })
   const execution = onOneDevice(layers, (height * width) / patch ** 2)
-  const [patches] = await network.forward(g, { latents, timestep }, execution)
+  const [patches] = await network.forward(g, { latents, timestep, step: 0 }, execution)
   return network.unpatchify(g, patches, height / patch)
 }

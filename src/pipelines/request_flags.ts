@@ -53,6 +53,20 @@ export const REQUEST_FLAGS: readonly OptionSpec[] = [
   },
   { name: 'clip_skip', type: 'integer', help: 'SD3: layers of CLIP left out beside its last. Default: 0.' },
   {
+    name: 'skip_guidance_layers',
+    type: 'texts',
+    value: 'N',
+    help: 'SD3.5: blocks without which it predicts once more, to be guided away from that in early steps; 7 8 9 for SD3.5-medium.',
+  },
+  { name: 'skip_layer_guidance_scale', type: 'number', value: 'X', help: 'How far. Default: 2.8.' },
+  {
+    name: 'skip_layer_guidance_start',
+    type: 'number',
+    value: 'X',
+    help: 'From which share of the steps, 0 to 1. Default: 0.01.',
+  },
+  { name: 'skip_layer_guidance_stop', type: 'number', value: 'X', help: 'Until which share. Default: 0.2.' },
+  {
     name: 'seed',
     type: 'integer',
     help: "Draws the same picture again, the one that torch's generator gives in diffusers. Default: at random; it is in the file's name.",
@@ -129,6 +143,10 @@ export function readCall(args: ParsedArgs) {
     negativePrompt2: texts('negative_prompt_2'),
     negativePrompt3: texts('negative_prompt_3'),
     guidanceRescale: args.number('guidance_rescale'),
+    skipGuidanceLayers: texts('skip_guidance_layers')?.map(wholeNumber),
+    skipLayerGuidanceScale: args.number('skip_layer_guidance_scale'),
+    skipLayerGuidanceStart: args.number('skip_layer_guidance_start'),
+    skipLayerGuidanceStop: args.number('skip_layer_guidance_stop'),
     trueCfgScale: args.number('true_cfg_scale'),
     clipSkip: args.number('clip_skip'),
     eta: args.number('eta'),
@@ -139,4 +157,9 @@ export function readCall(args: ParsedArgs) {
     enableTiling: args.has('enable_tiling'),
     useResolutionBinning: args.has('no_use_resolution_binning') ? false : undefined,
   } satisfies TeamOptions
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text)
+  throw new UsageError(`--skip_guidance_layers has ${quote(text)}, expected whole numbers: the blocks, counted from 0`)
 }

@@ -135,6 +135,35 @@ it('HunyuanDiT draws the same with PipeFusion however many stages there are, and
   expect(relativeL2(drawn[3], drawn[0])).toBeGreaterThan(1e-4)
 })
 
+it('SD3 is guided away from what it draws without a block by ranks as by one device', async () => {
+  const path = join(GOLDEN, 'pipeline_sd3')
+  const skip = { skipGuidanceLayers: [0], skipLayerGuidanceStop: 0.6 }
+  const call = {
+    height: 64,
+    width: 80,
+    maxSequenceLength: 13,
+    numInferenceSteps: 4,
+    seed: 3,
+    outputType: 'latent',
+  } as const
+  const drawn = async (degrees: Partial<Degrees>, options: TeamOptions) => {
+    const team = await startLocalTeam(path, config(degrees), { device: await testDevice() })
+    try {
+      return (await team.run('a cat', { ...call, ...options })).latents.data
+    } finally {
+      await team.close()
+    }
+  }
+  const alone = await drawn({}, skip)
+  expect(relativeL2(await drawn({ ulysses: 2, ring: 2, cfg: 2 }, skip), alone)).toBeLessThan(1e-5)
+  expect(relativeL2(await drawn({ tensor: 2 }, skip), alone)).toBeLessThan(1e-5)
+  expect(relativeL2(await drawn({}, {}), alone)).toBeGreaterThan(1e-3)
+  expect(await failure(drawn({ pipefusion: 2 }, skip))).toMatchObject({ kind: 'bad-argument' })
+  expect(await failure(drawn({}, { skipGuidanceLayers: [2] }))).toMatchObject({
+    message: expect.stringMatching(/from 0 to 1/),
+  })
+})
+
 it('FLUX is not divided into branches unless a true CFG scale asks for two', async () => {
   const path = join(GOLDEN, 'pipeline_flux_dev')
   const team = await startLocalTeam(path, config({ cfg: 2 }), { device: await testDevice() })

@@ -14,9 +14,11 @@ export interface JointInputs {
   readonly textHidden?: Tensor
   /** Of each batch entry. */
   readonly timesteps: readonly number[]
+  /** Of the schedule, from 0. */
+  readonly step: number
 }
 
-export interface JointNetwork extends Pick<DenoisingNetwork, 'patch' | 'guidance' | 'unpatchify'> {
+export interface JointNetwork extends Pick<DenoisingNetwork, 'patch' | 'guidance' | 'unpatchify' | 'longerSteps'> {
   readonly batch: number
   readonly width: number
   readonly textTokens: number
@@ -33,10 +35,10 @@ export const jointNetwork = ({ batch, width, textTokens, text, run, ...rest }: J
     // Later patches take the text that entered each block with the first.
     ...(first ? [{ shape: [batch, textTokens, width], dtype: 'f32' } as const] : []),
   ],
-  async forward(g, { latents, activations = [], timestep }, execution) {
+  async forward(g, { latents, activations = [], timestep, step }, execution) {
     const [hidden, textHidden = text] = activations
     const timesteps = Array<number>(batch).fill(timestep)
-    const states = await run(g, { latents, hidden, textHidden, timesteps }, execution)
+    const states = await run(g, { latents, hidden, textHidden, timesteps, step }, execution)
     return states.text ? [states.image, states.text] : [states.image]
   },
 })

@@ -13,6 +13,7 @@ import type { Text } from '../picture_texts.ts'
 import { checkTokens, encodeWithT5, readTokens, type TokenBatch } from '../text.ts'
 import { jointNetwork } from './joint_network.ts'
 import { shiftRange } from './shift_range.ts'
+import { awayFrom, checkSkipLayersDivided, entriesFrom, skipLayerGuidance } from './skip_layer_guidance.ts'
 
 type Clip = Component<'CLIPTextModelWithProjection'>
 
@@ -20,6 +21,7 @@ type Clip = Component<'CLIPTextModelWithProjection'>
 const MAX_SHIFT = 1.16
 
 const SCALE = 7
+const STEPS = 28
 
 /** StableDiffusion3Pipeline of diffusers: SD3 and 3.5. Without its third encoder, zeros stand for T5's states. */
 export const sd3Family: Family = {
@@ -32,9 +34,20 @@ export const sd3Family: Family = {
   },
   optional: ['text_encoder_3', 'tokenizer_3'],
   tokenizers: ['tokenizer', 'tokenizer_2', 'tokenizer_3'],
-  defaults: { numInferenceSteps: 28, guidanceScale: SCALE },
+  defaults: { numInferenceSteps: STEPS, guidanceScale: SCALE },
   guidedByScale: true,
-  ownOptions: ['prompt2', 'prompt3', 'negativePrompt2', 'negativePrompt3', 'clipSkip', 'maxSequenceLength'],
+  ownOptions: [
+    'prompt2',
+    'prompt3',
+    'negativePrompt2',
+    'negativePrompt3',
+    'clipSkip',
+    'maxSequenceLength',
+    'skipGuidanceLayers',
+    'skipLayerGuidanceScale',
+    'skipLayerGuidanceStart',
+    'skipLayerGuidanceStop',
+  ],
 
   facts(json) {
     const { layers, heads, headDim, patch, inChannels, width } = sd3Config(json)
@@ -54,13 +67,17 @@ export const sd3Family: Family = {
     scheduler.setTimesteps(steps, { eta, mu })
   },
 
-  readTexts(components, texts, { maxSequenceLength = 256, clipSkip = 0, guidanceScale = SCALE }) {
+  checkDivided: checkSkipLayersDivided,
+
+  readTexts(components, texts, options) {
+    const { maxSequenceLength = 256, clipSkip = 0, guidanceScale = SCALE, numInferenceSteps = STEPS } = options
     const { tokenizer, tokenizer_2, tokenizer_3 } = components.tokenizers
     const { clips, t5, transformer } = parts(components)
     checkInteger('maxSequenceLength', maxSequenceLength, 1, 512)
     const length = tokenizer.modelMaxLength
     const tokens = [readTokens(tokenizer, texts, 0, length), readTokens(tokenizer_2, texts, 1, length)]
     const tokens3 = t5 && readTokens(tokenizer_3, texts, 2, maxSequenceLength)
+    const skip = skipLayerGuidance(options, transformer.config.layers, numInferenceSteps)
     const { captionChannels, patch, outChannels, width } = transformer.config
     const textTokens = tokens[0].length + maxSequenceLength
     const pooledWidth = clips[0].config.projection + clips[1].config.projection
@@ -87,6 +104,9 @@ export const sd3Family: Family = {
       },
       async network(g, { encoded: [captions, pooled], rows, blocks, size }) {
         const latentWidth = size.width / components.vae.config.scale
+        // Only those with the prompt are guided so.
+        const first = Array.from(rows).filter((row) => texts[row].negative).length
+        const skips = first < rows.length && guidanceScale > 1 ? skip : undefined
         const text = blocks.head ? encodeText(g, transformer.weights, captions) : undefined
         const network = jointNetwork({
           patch,
@@ -95,8 +115,21 @@ export const sd3Family: Family = {
           width,
           textTokens,
           text,
-          run: (g, inputs, execution) =>
-            sd3Transformer(g, transformer.config, transformer.weights, { ...inputs, pooled }, execution),
+          longerSteps: skips?.steps,
+          async run(g, inputs, execution) {
+            const { config, weights } = transformer
+            const states = await sd3Transformer(g, config, weights, { ...inputs, pooled }, execution)
+            if (!skips?.steps.includes(inputs.step)) return states
+            const prompted = {
+              ...inputs,
+              textHidden: entriesFrom(g, inputs.textHidden!, first),
+              timesteps: inputs.timesteps.slice(first),
+              pooled: entriesFrom(g, pooled, first),
+              skipLayers: skips.layers,
+            }
+            const { image } = await sd3Transformer(g, config, weights, prompted, execution)
+            return { image: awayFrom(g, states.image, image, { first, scale: skips.scale, guidance: guidanceScale }) }
+          },
           unpatchify: (g, patches, rows) =>
             unpatchify(g, patches, { patch, channels: outChannels, height: rows * patch, width: latentWidth }),
         })

@@ -67,7 +67,11 @@ export async function firstPass(
     const execution = onOneDevice(facts.blocks, tokens)
     const batch = encoded.map((of) => gather(g, of, ids))
     const { network } = await read.network(g, { encoded: batch, rows, blocks: execution.blocks, size })
-    const inputs = { latents: g.upload(latents.data, latents.shape, 'latents'), timestep: scheduler.timesteps[0] }
+    const inputs = {
+      latents: g.upload(latents.data, latents.shape, 'latents'),
+      timestep: scheduler.timesteps[0],
+      step: 0,
+    }
     const [patches] = await network.forward(g, inputs, execution)
     // Pipelines leave out learned variances.
     const channels = patches.dim(-1) / facts.patch ** 2

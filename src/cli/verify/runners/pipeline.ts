@@ -16,7 +16,6 @@ import { compareSteps } from './stacked.ts'
 export const pipelineRunner: Runner = {
   async run(run) {
     if (run.meta.call?.method !== '__call__') throw notBuilt(`${run.case.meta.class}.${run.meta.call?.method}`)
-    if (run.argument('skip_guidance_layers') !== undefined) throw notBuilt('skip layer guidance')
     const { prompt, options, isPacked } = await readCall(run)
     const pipe = await DiffusionPipeline.fromPretrained(run.source, { device: await run.networkDevice() })
     try {
@@ -86,6 +85,10 @@ async function readCall(run: Run) {
     prompt3: value('prompt_3'),
     clipSkip: value('clip_skip'),
     guidanceRescale: value('guidance_rescale'),
+    skipGuidanceLayers: value('skip_guidance_layers'),
+    skipLayerGuidanceScale: value('skip_layer_guidance_scale'),
+    skipLayerGuidanceStart: value('skip_layer_guidance_start'),
+    skipLayerGuidanceStop: value('skip_layer_guidance_stop'),
     useResolutionBinning: value('use_resolution_binning'),
     latents,
     generator: await stepNoise(run),
