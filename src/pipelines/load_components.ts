@@ -10,6 +10,7 @@ import { oneRank, type Ranks } from '../parallel/crew/ranks.ts'
 import { encoderShareOf, weightShareOf } from '../parallel/crew/stages.ts'
 import type { Device } from '../runtime/device.ts'
 import type { Source } from '../runtime/weights/source.ts'
+import { componentVariants } from './component_variants.ts'
 import type { FromPretrainedOptions } from './diffusion_pipeline.ts'
 import type { Components } from './family.ts'
 import type { PipelineClass } from './pipeline_class.ts'
@@ -34,10 +35,11 @@ export async function loadComponents(
     for (const folder of tokenizers) texts[folder] = given?.[folder] ?? (await loadTokenizer(source, folder))
     const schedulerConfig = await readJson(source, 'scheduler/scheduler_config.json')
     const transformerFacts = family.facts(await readJson(source, 'transformer/config.json'))
+    const variants = await componentVariants(source, networks, variant)
     for (const [folder, network] of Object.entries(networks)) {
       const share = shareOf(mesh, folder, network, transformerFacts.blocks)
       const options = {
-        variant,
+        variant: variants[folder],
         signal,
         parts: ['decode'] as const,
         onProgress: (done: number, total: number) => onProgress?.(folder, done, total),

@@ -16,6 +16,8 @@ export interface Form {
   variant?: string
   /** More than one: shards and their index. Default 1. */
   shards?: number
+  /** Shards of a variant by the names that older diffusers gave them. */
+  older?: boolean
 }
 
 /** The tensors of a safetensors file, their bits as they are stored. */
@@ -40,7 +42,7 @@ export async function storedTensors(folder: string, file: string): Promise<Recor
  * transformers gives; returns these names.
  */
 export async function resave(from: string, to: string, stem: string, form: Form): Promise<string[]> {
-  const { dtype, variant, shards = 1 } = form
+  const { dtype, variant, shards = 1, older = false } = form
   const mark = variant ? `.${variant}` : ''
   const tensors = Object.entries(await storedTensors(from, `${stem}.safetensors`)).map(
     ([name, tensor]) => [name, dtype ? rounded(tensor, dtype) : tensor] as const,
@@ -52,12 +54,16 @@ export async function resave(from: string, to: string, stem: string, form: Form)
   } else {
     const weightMap: Record<string, string> = {}
     for (const [i, shard] of divided(tensors, shards).entries()) {
-      const file = `${stem}${mark}-${fiveDigits(i + 1)}-of-${fiveDigits(shards)}.safetensors`
+      const place = `-${fiveDigits(i + 1)}-of-${fiveDigits(shards)}`
+      const file = `${stem}${older ? `${place}${mark}` : `${mark}${place}`}.safetensors`
       files.set(file, bytesOf(shard))
       for (const [name] of shard) weightMap[name] = file
     }
     const index = { metadata: { total_size: sizeOf(tensors) }, weight_map: weightMap }
-    files.set(`${stem}.safetensors.index${mark}.json`, JSON.stringify(index, undefined, 2))
+    files.set(
+      `${stem}.safetensors${older ? `${mark}.index` : `.index${mark}`}.json`,
+      JSON.stringify(index, undefined, 2),
+    )
   }
   mkdirSync(to, { recursive: true })
   for (const [file, content] of files) writeFileSync(join(to, file), content)

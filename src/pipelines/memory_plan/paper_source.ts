@@ -10,20 +10,23 @@ const PREFIX_BYTES = 8
  * folder without weight files (somebody fetched the JSON alone) gets those that its config.json calls for.
  *
  * @param networks the pipeline's networks, by their folders
+ * @param variant what will be asked for: where no folder has weight files, it is taken to be there
  */
 export async function paperSource(
   source: Source,
   networks: Readonly<Record<string, NetworkClass>>,
+  variant?: string,
 ): Promise<PaperSource> {
+  const files = await Promise.all(Object.keys(networks).map((folder) => source.list?.(folder)))
+  const lacking = Object.entries(networks).filter((_, i) => files[i] && !files[i].some(isWeights))
+  const mark = variant !== undefined && lacking.length === files.length ? `.${variant}` : ''
   const made = new Map<string, PaperFile>()
-  for (const [folder, className] of Object.entries(networks)) {
-    const files = await source.list?.(folder)
-    if (!files || files.some((file) => /\.(safetensors|bin)(\.index\..*json)?$/.test(file))) continue
+  for (const [folder, className] of lacking) {
     const network = NETWORKS[className] as unknown as {
       parameters(config: unknown): Parameters
     } & typeof NETWORKS.T5EncoderModel
     const config = network.config(await readJson(source, joinPath(folder, 'config.json')))
-    made.set(joinPath(folder, `${network.stem}.safetensors`), paperFile(network.parameters(config)))
+    made.set(joinPath(folder, `${network.stem}${mark}.safetensors`), paperFile(network.parameters(config)))
   }
   const headers = headersOnly(source)
   return {
@@ -38,6 +41,8 @@ export async function paperSource(
     },
   }
 }
+
+const isWeights = (file: string): boolean => /\.(safetensors|bin)(\..*json)?$/.test(file)
 
 export interface PaperSource extends Source {
   /** Weight files that are not there. */

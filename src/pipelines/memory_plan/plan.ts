@@ -68,7 +68,7 @@ export async function planMemory(
   const opened = typeof model === 'string' ? await openModel(model, { signal: call.signal }) : model
   try {
     const { className, networks, tokenizers: folders } = await pipelineClass(opened)
-    const source = await paperSource(opened, networks)
+    const source = await paperSource(opened, networks, variant)
     const tokenizers = prompt === undefined ? await longestTexts(source, folders) : undefined
     const loading = { source, traits, device: { memory, tier }, variant, tokenizers, signal: call.signal }
     const texts = prompt ?? 'a picture'

@@ -6,6 +6,13 @@ import { describePath, fileNotFound, joinPath, type Source } from './source.ts'
 /** The variants in published checkpoints, tried where a source cannot list its files. */
 const KNOWN_VARIANTS = ['fp16', 'bf16', 'fp32']
 
+/** What stands behind the stem in the name of a variant's file or index. */
+const VARIANT_NAMES = [
+  /^\.([^.]+)\.safetensors$/,
+  /^\.safetensors\.index\.([^.]+)\.json$/,
+  /^\.safetensors\.([^.]+)\.index\.json$/,
+]
+
 /** A weights file, or the index of several. */
 export interface WeightsFile {
   file: string
@@ -76,12 +83,25 @@ export async function readWeightMap(source: Source, indexPath: string): Promise<
   return new Map(entries as [string, string][])
 }
 
-/** The names a component's weights can have; diffusers and transformers name an index's variant alike. */
+/** Whether a component folder has its weights in this variant; undefined asks for the plain files. */
+export async function hasWeights(source: Source, dir: string, stem: string, variant?: string): Promise<boolean> {
+  return (await firstPresent(source, dir, weightsFiles(stem, variant))) !== undefined
+}
+
+/**
+ * The names a component's weights can have; diffusers and transformers name an index's variant alike. Older diffusers wrote
+ * it before `index`, and behind the numbers of shards, whose names the index tells.
+ */
 function weightsFiles(stem: string, variant?: string): WeightsFile[] {
-  const mark = variant === undefined ? '' : `.${variant}`
+  const plain = [
+    { file: `${stem}.safetensors`, index: false },
+    { file: `${stem}.safetensors.index.json`, index: true },
+  ]
+  if (variant === undefined) return plain
   return [
-    { file: `${stem}${mark}.safetensors`, index: false },
-    { file: `${stem}.safetensors.index${mark}.json`, index: true },
+    { file: `${stem}.${variant}.safetensors`, index: false },
+    { file: `${stem}.safetensors.index.${variant}.json`, index: true },
+    { file: `${stem}.safetensors.${variant}.index.json`, index: true },
   ]
 }
 
@@ -90,7 +110,8 @@ async function firstPresent(source: Source, dir: string, files: WeightsFile[]): 
   return undefined
 }
 
-async function presentVariants(source: Source, dir: string, stem: string): Promise<string[]> {
+/** The variants that a component folder has; where the source cannot list its files, those of the usual names. */
+export async function presentVariants(source: Source, dir: string, stem: string): Promise<string[]> {
   if (!source.list) {
     const found = await Promise.all(KNOWN_VARIANTS.map((v) => firstPresent(source, dir, weightsFiles(stem, v))))
     return KNOWN_VARIANTS.filter((_, i) => found[i])
@@ -98,8 +119,8 @@ async function presentVariants(source: Source, dir: string, stem: string): Promi
   const variants = new Set<string>()
   for (const file of await source.list(dir)) {
     const rest = file.startsWith(`${stem}.`) ? file.slice(stem.length) : ''
-    const variant = /^\.([^.]+)\.safetensors$/.exec(rest) ?? /^\.safetensors\.index\.([^.]+)\.json$/.exec(rest)
-    if (variant && !/-\d{5}-of-\d{5}$/.test(variant[1])) variants.add(variant[1])
+    const variant = VARIANT_NAMES.map((name) => name.exec(rest)?.[1]).find((name) => name !== undefined)
+    if (variant && !/-\d{5}-of-\d{5}$/.test(variant)) variants.add(variant)
   }
   return [...variants].sort()
 }

@@ -53,6 +53,7 @@ describe('what a plan reads', () => {
     const { source } = await watched(isWeights)
     const { withoutWeights, ...plan } = await planMemory(source, undefined, { call })
     expect(withoutWeights).toHaveLength(3)
+    expect((await planMemory(source, undefined, { call, variant: 'fp16' })).weights).toEqual(whole.weights)
     expect({ ...plan, device: 0, host: 0 }).toEqual({ ...whole, withoutWeights: undefined, device: 0, host: 0 })
 
     const { source: bare } = await watched((path) => path.startsWith('tokenizer/'))

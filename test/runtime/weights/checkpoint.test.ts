@@ -96,6 +96,13 @@ describe('openCheckpoint', () => {
     expect(await first(sourceOf(sharded))).toBe(7)
     expect(await first(sourceOf(sharded), 'fp16')).toBe(7)
 
+    const older = 'model-00001-of-00001.fp16.safetensors'
+    const olderShards = { 'model.safetensors.fp16.index.json': { weight_map: { a: older } }, [older]: { a: vector(6) } }
+    expect(await first(sourceOf(olderShards))).toBe(6)
+    expect(await first(sourceOf({ ...files, ...olderShards }), 'fp16')).toBe(16)
+    expect(await first(sourceOf({ 'model.safetensors': { a: vector(0) }, ...olderShards }), 'fp16')).toBe(6)
+    expect((await expectFailure(first(sourceOf(olderShards), 'q8'), 'not-found', '"q8"')).hint).toContain(': fp16.')
+
     const both = sourceOf({ 'model.fp16.safetensors': { a: vector(1) }, 'model.bf16.safetensors': { a: vector(1) } })
     expect((await expectFailure(first(both), 'not-found', 'plain model.safetensors')).hint).toContain('bf16, fp16')
     expect((await expectFailure(first(sourceOf(files), 'q8'), 'not-found', '"q8"')).hint).toContain('no variant, fp16')
