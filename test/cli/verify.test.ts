@@ -1,8 +1,18 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { UsageError } from '../../src/cli/command.ts'
+import { modelFolder } from '../../src/cli/verify/runners/stale_kv_model.ts'
 import { openFolder } from '../../src/runtime/weights/folder_source.node.ts'
 import {
   type HostTensor,
@@ -54,6 +64,7 @@ describe('webdit verify', () => {
     ['scheduler_dpm_karras', '', 11, 0],
     ['scheduler_euler_karras', '', 18, 0],
     ['scheduler_flow_flux_dynamic', '', 12, 0],
+    ['stale_kv_flux_m2', '', 10, 0],
     ['text_bert_small', '', 2, 0],
     ['text_clip_small', '', 4, 0],
     ['text_clip_small_projection', '', 4, 0],
@@ -172,16 +183,50 @@ describe('webdit verify', () => {
     writeFileSync(join(folder, 'a/meta.json'), meta({ builder: 'dit', class: 'SomeTransformer', runs }))
     writeFileSync(
       join(folder, 'b/meta.json'),
-      meta({ builder: 'make_stale_kv', class: 'PixArtSigmaPipeline', method: 'pipefusion', runs: { main: {} } }),
+      meta({ builder: 'make_stale_kv', class: 'PixArtSigmaPipeline', method: 'patchfusion', runs: { main: {} } }),
     )
     const { code, lines } = await verifyOn(folder)
     expect(code).toBe(0)
     expect(lines.slice(1)).toEqual([
       expect.stringMatching(/^- +a\/main +unsupported: SomeTransformer is not built yet$/),
       expect.stringMatching(/^- +a\/more +unsupported: SomeTransformer is not built yet$/),
-      expect.stringMatching(/^- +b\/main +unsupported: PipeFusion of PixArtSigmaPipeline is not built yet$/),
+      expect.stringMatching(/^- +b\/main +unsupported: patchfusion of PixArtSigmaPipeline is not built yet$/),
       '0 outputs within tolerance, 0 over, 3 runs unsupported',
     ])
+  })
+
+  it('a case of stale keys needs its arguments, its model and stages that begin with the first block', async () => {
+    type Meta = Record<string, Record<string, object>>
+    const damage: [as: string, run: string, change: (meta: Meta) => void][] = [
+      ['arguments', 'main', (meta) => Object.assign(meta.arguments, { patches: '2' })],
+      ['model', 'main', (meta) => Object.assign(meta, { model: 'no_model' })],
+      ['stages', 'stage_border', (meta) => Object.assign(meta.runs.stage_border, { first_block_of_each_stage: [1] })],
+    ]
+    cpSync(join(GOLDEN, 'pipeline_flux_dev'), join(folder, 'pipeline_flux_dev'), { recursive: true })
+    for (const [name, , change] of damage) {
+      cpSync(join(GOLDEN, 'stale_kv_flux_m2'), join(folder, name), { recursive: true })
+      editJson(`${name}/meta.json`, change)
+    }
+    const reasons: string[] = []
+    for (const [name, run] of damage) {
+      const { code, lines } = await verifyOn(join(folder, name), '--filter', `${name}/${run}`)
+      expect(code).toBe(1)
+      reasons.push(lines[1])
+    }
+    expect(reasons).toEqual([
+      expect.stringMatching(/arguments\/main +failed: .*has patches = "2", expected a number$/),
+      expect.stringMatching(/model\/main +failed: there is no folder .*no_model$/),
+      expect.stringMatching(/stages\/stage_border +failed: .*first_block_of_each_stage is \[1\], expected/),
+    ])
+  })
+
+  it('cases that were copied away from their model find the embedded one', () => {
+    const found = modelFolder({
+      name: 'a',
+      folder: join(folder, 'a'),
+      meta: { model: '../models/emoji-pixart', runs: {} },
+    })
+    expect(realpathSync(found)).toBe(realpathSync('models/emoji-pixart'))
   })
 
   it("a trained model's case needs its call and its checkpoint", async () => {
