@@ -4,6 +4,7 @@ import { httpSource } from '../runtime/weights/http_source.ts'
 import { type HubId, parseHubId } from '../runtime/weights/hub/hub_id.ts'
 import type { HubOptions, HubSource } from '../runtime/weights/hub/open_hub.node.ts'
 import type { Source } from '../runtime/weights/source.ts'
+import { randomSource, readRandomModelName } from './random_models/random_source.ts'
 
 /** What models of the hub were when this process opened them last, each org/name@commit. */
 const pinned = new Map<string, string>()
@@ -15,6 +16,8 @@ const pinned = new Map<string, string>()
  * @throws DitError 'not-found', 'bad-argument'; as openHub
  */
 export async function openModel(model: string, options: HubOptions = {}): Promise<Source> {
+  const random = readRandomModelName(model)
+  if (random !== undefined) return randomSource(random)
   const address = httpAddress(model)
   if (address !== undefined) return httpSource(address, { signal: options.signal })
   const { openFolder } = await import('../runtime/weights/folder_source.node.ts')
@@ -49,6 +52,7 @@ async function openOnHub(hub: HubId, { signal, onFetch, onNotice }: HubOptions):
  * that this process has opened, the very commit: ranks in other threads and processes must all read the same.
  */
 export function webAddress(model: string): string | undefined {
+  if (readRandomModelName(model) !== undefined) return model
   return httpAddress(model) ?? pinned.get(model)
 }
 

@@ -1,5 +1,6 @@
 import { type OptionSpec, type ParsedArgs, UsageError } from '../runtime/command_line/option.ts'
 import { quote } from '../runtime/command_line/parse_args.ts'
+import { RANDOM_MODELS } from './random_models/models.ts'
 import type { TeamOptions } from './team/team.ts'
 
 /** Flags that say what is drawn: xDiT's names where xDiT has the flag, diffusers' otherwise. */
@@ -9,6 +10,11 @@ export const REQUEST_FLAGS: readonly OptionSpec[] = [
     type: 'text',
     value: 'FOLDER',
     help: "A diffusers folder (model_index.json and a folder for each component), its http(s) address, or a model of the Hugging Face hub, org/name or org/name@revision, fetched into the hub's cache. Default: the embedded model, models/emoji-pixart.",
+  },
+  {
+    name: 'random_weights',
+    type: 'flag',
+    help: `The shapes of a published model and random weights made on the device, to measure without a download; its pictures show nothing. --model is then one of ${Object.keys(RANDOM_MODELS).join(', ')}.`,
   },
   { name: 'prompt', type: 'texts', value: 'TEXT', help: 'What to draw; several texts draw several pictures.' },
   {

@@ -10,6 +10,7 @@ import { matmul, matmulName } from '../../src/wgsl/matmul.ts'
 import { mergeAttention } from '../../src/wgsl/merge_attention.ts'
 import { norm } from '../../src/wgsl/norm.ts'
 import { qkNorm } from '../../src/wgsl/qk_norm.ts'
+import { random } from '../../src/wgsl/random.ts'
 import { rescale } from '../../src/wgsl/rescale.ts'
 import { copyRows } from '../../src/wgsl/window.ts'
 import { testDevice } from '../support/device.ts'
@@ -71,6 +72,7 @@ describe('generated text', () => {
       }),
     ],
     ['qk_norm', qkNorm({ kind: 'layer', workgroup: 64, stored: { x: 'f32', y: 'f16' }, rotary: true })],
+    ['random', random('f16', 64)],
     ['rescale', rescale(64)],
     ['group_norm_moments', groupMoments(4)],
     ['group_norm_factors', groupFactors(16)],

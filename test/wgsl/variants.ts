@@ -13,6 +13,7 @@ import { type MatmulParameters, matmul, matmulName } from '../../src/wgsl/matmul
 import { mergeAttention, mergeAttentionName } from '../../src/wgsl/merge_attention.ts'
 import { norm, normName } from '../../src/wgsl/norm.ts'
 import { qkNorm, qkNormName } from '../../src/wgsl/qk_norm.ts'
+import { random, randomName } from '../../src/wgsl/random.ts'
 import { rescale } from '../../src/wgsl/rescale.ts'
 import type { Stored } from '../../src/wgsl/stored.ts'
 import type { Epilogue } from '../../src/wgsl/tile/epilogue.ts'
@@ -150,7 +151,12 @@ function others(stored: Stored): Variant[] {
     for (const name of ['silu', 'relu', 'gelu_tanh', 'gelu', 'quick_gelu', 'tanh'] as const)
       all.push([name, elementwise.activate(name, w)])
     all.push(['factors', groupFactors(w)])
-    all.push(['guide', elementwise.guide(w)], ['clamp', clamp(w)], ['rescale', rescale(w)])
+    all.push(
+      ['guide', elementwise.guide(w)],
+      ['clamp', clamp(w)],
+      ['rescale', rescale(w)],
+      [randomName(stored, w), random(stored, w)],
+    )
     const { gather, ...moves } = { ...layout, ...blend }
     for (const [name, text] of Object.entries(moves)) all.push([name, text(w)])
     all.push(['gather', gather(stored, w)])

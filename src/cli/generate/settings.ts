@@ -1,3 +1,4 @@
+import { randomModelName } from '../../pipelines/random_models/random_source.ts'
 import { readCall } from '../../pipelines/request_flags.ts'
 import type { TeamOptions } from '../../pipelines/team/team.ts'
 import { type ParsedArgs, UsageError } from '../command.ts'
@@ -37,7 +38,7 @@ export function readSettings(args: ParsedArgs): Settings {
 /** The folder of the model. @throws UsageError where none is given and none is installed */
 export function readModel(args: ParsedArgs): string {
   const model = args.text('model') ?? embeddedModel()
-  if (model !== undefined) return model
+  if (model !== undefined) return args.has('random_weights') ? randomModelName(model) : model
   throw new UsageError(
     'a model is needed: --model FOLDER',
     'Give a diffusers folder, or install the small one: npm install @webdit/emoji-pixart',

@@ -6,6 +6,8 @@ import type { Share } from '../shares.ts'
 import { floatType, type Tensor } from '../tensor.ts'
 import { UniformPacker } from '../uniforms.ts'
 import type { Checkpoint } from './checkpoint.ts'
+import { dispatchOnce } from './dispatch_once.ts'
+import { fillRandom } from './fill_random.ts'
 import type { Parameter } from './parameters.ts'
 import type { Slice } from './share.ts'
 
@@ -28,7 +30,8 @@ export async function fill(
   { parameter: { shape, layout }, name, slice, elements }: Values,
   chunk: Uint8Array,
 ): Promise<void> {
-  const { path, tensor: stored } = checkpoint.entry(name)
+  if (checkpoint.source.random) return fillRandom(device, tensor, name, shape)
+  const { tensor: stored } = checkpoint.entry(name)
   const type = stored.dtype as FileType
   const to = floatType(tensor)
   const workgroup = flatWorkgroup(device.target)
@@ -40,7 +43,7 @@ export async function fill(
     const bytes = Math.min(chunk.length, end - first - at)
     // Not into mapped memory: a lost device takes that away, while the system may still be writing to it.
     const read = chunk.subarray(0, bytes)
-    await checkpoint.source.readInto(path, first + at, read)
+    await checkpoint.readInto(name, first + at, read)
     const staging = await device.buffer({
       size: Math.ceil(bytes / 4) * 4,
       usage: GPUBufferUsage.STORAGE,
@@ -61,7 +64,7 @@ export async function fill(
         device.gpu.queue.writeBuffer(block, 0, packer.data)
         const { buffer, offset } = tensor.placement!
         const places = [{ buffer: block }, { buffer: staging }, { buffer, offset, size: tensor.bytes }]
-        dispatch(device, code, places, flatGroups(words, workgroup))
+        dispatchOnce(device, code, places, flatGroups(words, workgroup))
       })
     } finally {
       staging.destroy()
@@ -73,37 +76,15 @@ export async function fill(
 const places = ([one, two = { first: 0, end: 0 }]: readonly Share[]): number[] =>
   [one, two].flatMap(({ first, end }) => [first, end - first])
 
-/** The bytes of the file that values are in: rows are together, of columns all rows are read. */
+/** The bytes of the stored tensor that values are in: rows are together, of columns all rows are read. */
 export function bytesOf(
-  { begin, bytes, shape }: { begin: number; bytes: number; shape: readonly number[] },
+  { bytes, shape }: { bytes: number; shape: readonly number[] },
   slice?: Slice,
   elements?: Share,
 ): Share {
   const size = bytes / shape.reduce((product, length) => product * length, 1)
   const row = bytes / shape[0]
-  const first = slice?.axis === 0 ? begin + slice.ranges[0].first * row : begin
+  const first = slice?.axis === 0 ? slice.ranges[0].first * row : 0
   if (elements) return { first: first + elements.first * size, end: first + elements.end * size }
-  return { first, end: slice?.axis === 0 ? begin + slice.ranges[0].end * row : begin + bytes }
-}
-
-function dispatch(
-  device: Device,
-  code: ReturnType<typeof kernel>,
-  places: GPUBufferBinding[],
-  groups: [number, number, number],
-): void {
-  const pipeline = device.pipelines.get(code)!
-  const encoder = device.gpu.createCommandEncoder()
-  const pass = encoder.beginComputePass()
-  pass.setPipeline(pipeline)
-  pass.setBindGroup(
-    0,
-    device.gpu.createBindGroup({
-      layout: pipeline.getBindGroupLayout(0),
-      entries: places.map((resource, binding) => ({ binding, resource })),
-    }),
-  )
-  pass.dispatchWorkgroups(...groups)
-  pass.end()
-  device.gpu.queue.submit([encoder.finish()])
+  return { first, end: slice?.axis === 0 ? slice.ranges[0].end * row : bytes }
 }

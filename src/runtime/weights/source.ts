@@ -18,7 +18,16 @@ export interface Source {
   readInto(path: string, offset: number, target: Uint8Array): Promise<void>
   /** The file as UTF-8 text of at most `maxBytes` (default `MAX_TEXT_BYTES`). @throws DitError 'corrupt' */
   readText(path: string, maxBytes?: number): Promise<string>
+  /** Weights have no bytes there and become random ones on the device: what computing takes does not depend on them. */
+  readonly random?: boolean
   close(): Promise<void>
+}
+
+/** A file of a source. */
+export interface SourceFile {
+  readonly source: Source
+  /** Relative to the source. */
+  readonly path: string
 }
 
 /** Far above the largest text in published checkpoints (a tokenizer.json of 33 MB). */
