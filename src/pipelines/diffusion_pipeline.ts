@@ -3,6 +3,7 @@ import { Device, type DeviceOptions } from '../runtime/device.ts'
 import { openPlatform } from '../runtime/platform/platform.ts'
 import type { Source } from '../runtime/weights/source.ts'
 import type { Components, Family } from './family.ts'
+import { checkImageToImage } from './input_images.ts'
 import { loadComponents } from './load_components.ts'
 import { openModel } from './open_model.ts'
 import type { PipelineOptions, PipelineOutput } from './options.ts'
@@ -17,6 +18,8 @@ export interface FromPretrainedOptions extends Pick<DeviceOptions, 'memory' | 't
   ranks?: Ranks
   /** Variant of the weight files, e.g. 'fp16'. Default: the plain ones, or else the only ones there are. */
   variant?: string
+  /** SD3, FLUX: load the autoencoder's encoder too, which `image` of a call needs. */
+  imageToImage?: boolean
   /** Instead of the folder's own, by their folders, as diffusers takes components. */
   tokenizers?: Readonly<Record<string, PromptTokenizer>>
   /** Bytes of weights loaded so far, and in all, for one component after the other. */
@@ -52,6 +55,7 @@ export const DiffusionPipeline = {
     let device = options.device
     try {
       const found = await pipelineClass(source)
+      if (options.imageToImage) checkImageToImage(found.className, found.family)
       device ??= await Device.open(await openPlatform(), { memory: options.memory, tier: options.tier })
       const components = await loadComponents(device, source, found, options)
       const name = typeof model === 'string' ? model : source.name

@@ -27,6 +27,8 @@ export interface Components {
   readonly networks: Readonly<Record<string, Component<NetworkClass>>>
   readonly transformerFacts: TransformerFacts
   readonly vae: Component<'AutoencoderKL'>
+  /** Whether the autoencoder can encode, too. */
+  readonly imageToImage: boolean
   /** scheduler_config.json. */
   readonly schedulerConfig: unknown
   readonly preview?: PreviewMap
@@ -101,6 +103,8 @@ export interface Family {
   readonly defaults: { readonly numInferenceSteps: number; readonly guidanceScale: number }
   /** Whether `guidanceScale` above 1 guides by two branches; FLUX takes it as an input, and needs a true CFG scale for that. */
   readonly guidedByScale: boolean
+  /** Of the class that starts from pictures, where diffusers has one. */
+  readonly imageDefaults?: Family['defaults']
   /** Where diffusers draws at the nearest trained size. */
   readonly binning?: Binning
   /** Options that other families may not have. */

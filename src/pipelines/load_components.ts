@@ -26,7 +26,7 @@ export async function loadComponents(
   device: Device,
   source: Source,
   { className, family, networks, tokenizers }: PipelineClass,
-  { ranks, variant, tokenizers: given, onProgress, signal }: FromPretrainedOptions,
+  { ranks, variant, imageToImage = false, tokenizers: given, onProgress, signal }: FromPretrainedOptions,
 ): Promise<Components> {
   const mesh = ranks ?? oneRank()
   const loaded: Record<string, Component<NetworkClass>> = {}
@@ -41,7 +41,7 @@ export async function loadComponents(
       const options = {
         variant: variants[folder],
         signal,
-        parts: ['decode'] as const,
+        parts: imageToImage ? undefined : (['decode'] as const),
         onProgress: (done: number, total: number) => onProgress?.(folder, done, total),
       }
       loaded[folder] = await loadComponent(device, network, source, folder, { ...options, share })
@@ -59,6 +59,7 @@ export async function loadComponents(
       networks: others,
       transformerFacts,
       vae: autoencoder,
+      imageToImage,
       schedulerConfig,
       preview,
     }

@@ -47,10 +47,11 @@ export class RunNoise {
     return this.#latents ?? this.next()
   }
 
-  /** Fresh noise for a step, in the order of diffusers. */
-  next(): Float32Array {
+  /** Fresh noise for a step, in the order of diffusers; or for the first `pictures` of the shape alone. */
+  next(pictures = this.#shape[0]): Float32Array {
     this.#drawn = true
-    return randnTensor(this.#shape, this.#generators)
+    const own = Array.isArray(this.#generators) ? this.#generators.slice(0, pictures) : this.#generators
+    return randnTensor([pictures, ...this.#shape.slice(1)], own)
   }
 }
 

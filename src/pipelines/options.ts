@@ -2,6 +2,7 @@ import { DitError } from '../runtime/errors.ts'
 import type { CudaCard } from '../schedulers/cuda_generator.ts'
 import type { Generator } from '../schedulers/generator.ts'
 import type { DitImage } from './image/image.ts'
+import type { RgbBytes } from './image/lanczos.ts'
 
 /** What a caller hears after each denoising step. */
 export interface StepInfo {
@@ -63,6 +64,13 @@ export interface PipelineOptions {
   eta?: number
   /** Initial noise [pictures, channels, height / scale, width / scale] of unit variance; the seed is then for the steps alone. */
   latents?: Float32Array
+  /**
+   * SD3, FLUX: what drawing starts from instead of noise alone: a picture for all prompts, or one for each. It is resized to
+   * `height` and `width`, whatever its own shape. The pipeline must have been loaded with `imageToImage`.
+   */
+  image?: RgbBytes | readonly RgbBytes[]
+  /** How much of the `image` is drawn anew, from 0 to 1, by leaving out as many of the first steps. Default 0.6. */
+  strength?: number
   /** Draw at the nearest trained size and resize (PixArt, HunyuanDiT). Default: where diffusers has a table for the model. */
   useResolutionBinning?: boolean
   /** Text tokens at most; default: the pipeline's, or what the tokenizer says if that is less. */

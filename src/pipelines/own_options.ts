@@ -16,6 +16,8 @@ const OWN = [
   'skipLayerGuidanceScale',
   'skipLayerGuidanceStart',
   'skipLayerGuidanceStop',
+  'image',
+  'strength',
 ] as const satisfies (keyof PipelineOptions)[]
 
 export type OwnOption = (typeof OWN)[number]

@@ -24,8 +24,9 @@ export async function parallelize(
   options: StartTeamOptions = {},
 ): Promise<ParallelPipeline> {
   const model = typeof pipe === 'string' ? pipe : pipe.model
+  const imageToImage = typeof pipe === 'string' ? undefined : pipe.components.imageToImage
   if (typeof pipe !== 'string') pipe.dispose()
-  const team = await startTeam(model, parallel, { kind, variant, ...options })
+  const team = await startTeam(model, parallel, { kind, variant, imageToImage, ...options })
   const call = (prompt: string | string[], given?: TeamOptions) => team.run(prompt, given)
   return Object.assign(call, { team, dispose: () => team.close() })
 }

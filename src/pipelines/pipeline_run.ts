@@ -13,6 +13,9 @@ import { checkDecoding, type Decoder, decodePictures, notANumber, rehearseDecodi
 import { type DenoiseOptions, type DenoisingNetwork, denoise, type Progress, rehearseDenoising } from './denoise.ts'
 import type { Components, Family, Guidance, ReadTexts, TransformerFacts } from './family.ts'
 import type { DitImage } from './image/image.ts'
+import type { RgbBytes } from './image/lanczos.ts'
+import { checkEncoding, ImageStart, leaveOutSteps } from './image_to_image.ts'
+import { inputImages, withImageDefaults } from './input_images.ts'
 import { RunNoise } from './noise.ts'
 import { checkNumber, type PipelineOptions, type PipelineOutput } from './options.ts'
 import { checkOwnOptions } from './own_options.ts'
@@ -75,10 +78,13 @@ class PipelineRun {
   readonly #size: PictureSize
   readonly #guidance: Guidance
   readonly #allPictures: number
+  /** What drawing starts from, unless it is noise alone: one for all prompts, or one for each. */
+  readonly #images: readonly RgbBytes[] | undefined
   readonly #scheduler: Scheduler
   readonly #warnings: string[] = []
 
-  constructor(family: Family, c: Components, g: Recorder, prompt: string | string[], options: PipelineOptions) {
+  constructor(family: Family, c: Components, g: Recorder, prompt: string | string[], given: PipelineOptions) {
+    const options = withImageDefaults(family, given)
     this.#family = family
     this.#c = c
     this.#g = g
@@ -89,6 +95,7 @@ class PipelineRun {
     this.#dealt = dealt(this.#ranks, all.length)
     this.#texts = all.slice(this.#dealt.first, this.#dealt.end)
     checkOwnOptions(c.className, family, options)
+    this.#images = inputImages(c, options, all.length / (options.numImagesPerPrompt ?? 1))
     checkNumber('guidanceScale', options.guidanceScale ?? family.defaults.guidanceScale, 0, 1000)
     this.#guidance = family.guidance(options)
     family.checkDivided?.(options, this.#ranks.config)
@@ -96,12 +103,10 @@ class PipelineRun {
     this.#size = sizeDrawn(options, { ...this.#facts, scale: c.vae.config.scale, binning: family.binning })
     const eta = checkNumber('eta', options.eta ?? 0, 0, 1)
     this.#scheduler = createScheduler(c.schedulerConfig)
-    family.setTimesteps(this.#scheduler, {
-      steps: options.numInferenceSteps ?? family.defaults.numInferenceSteps,
-      eta,
-      tokens: this.#size.grid.rows * this.#size.grid.columns,
-      config: c.schedulerConfig,
-    })
+    const steps = options.numInferenceSteps ?? family.defaults.numInferenceSteps
+    const tokens = this.#size.grid.rows * this.#size.grid.columns
+    family.setTimesteps(this.#scheduler, { steps, eta, tokens, config: c.schedulerConfig })
+    leaveOutSteps(this.#scheduler, steps, options)
     const { outHeight, outWidth } = this.#size
     if ((options.height ?? outHeight) !== outHeight || (options.width ?? outWidth) !== outWidth) {
       this.#warnings.push(
@@ -125,11 +130,17 @@ class PipelineRun {
     if (this.#texts.length === 0) return this.#output([], new Float32Array(), undefined)
     this.#checkSizes()
     const noise = new RunNoise([this.#allPictures, ...this.#latentShape.slice(1)], this.#options)
-    const scaled = this.#share(noise.initial()).map((v) => v * this.#scheduler.initNoiseSigma)
+    const start = this.#imageStart(noise)
+    const initial = this.#share(noise.initial())
     const texts = this.#readTexts()
+    await start?.rehearse(g)
     await this.#rehearse(texts)
     throwIfAborted(this.#options.signal)
 
+    const { initNoiseSigma } = this.#scheduler
+    const scaled = start
+      ? await start.latents(g, this.#scheduler, initial)
+      : initial.map((value) => value * initNoiseSigma)
     const network = await this.#encodeTexts(texts)
     const latents = await denoise(g, {
       ...this.#denoising(network, g.upload(scaled, this.#latentShape, 'latents')),
@@ -173,6 +184,13 @@ class PipelineRun {
     return decoderOf(this.#g, this.#c.vae, this.#ranks, this.#options.enableTiling)
   }
 
+  /** What drawing starts from, if not noise alone. Of a run's noise it takes the first. */
+  #imageStart(noise: RunNoise): ImageStart | undefined {
+    const pictures = { all: this.#allPictures, own: this.#dealt }
+    const about = { components: this.#c, ranks: this.#ranks, size: this.#size, pictures, options: this.#options }
+    return this.#images && new ImageStart({ ...about, images: this.#images }, noise)
+  }
+
   /** This crew's pictures of values that all pictures have. */
   #share(values: Float32Array): Float32Array {
     const size = values.length / this.#allPictures
@@ -189,6 +207,7 @@ class PipelineRun {
     const parts = mesh.degree('ulysses') * mesh.degree('ring') * mesh.degree('tensor')
     const widest = (this.#batch * grid.rows * grid.columns * this.#facts.widest * operand) / parts
     arena.checkSize(widest, `height ${height} and width ${width}: the feed-forward of the transformer`)
+    if (this.#images) checkEncoding(arena, this.#c, this.#size)
     if (this.#options.outputType === 'latent' || !this.#crew.leads) return
     if (this.#ranks.config.vaeParallelSize === 1) {
       checkDecoding(arena, this.#c.vae.config, this.#size.height, this.#size.width, this.#options.enableTiling)

@@ -37,7 +37,7 @@ export interface RankOutput {
 }
 
 /** Options of loading that cross threads. */
-export interface PlainLoading extends Pick<FromPretrainedOptions, 'memory' | 'tier' | 'variant'> {
+export interface PlainLoading extends Pick<FromPretrainedOptions, 'memory' | 'tier' | 'variant' | 'imageToImage'> {
   /** Where it draws together with others. */
   readonly place?: Place
   /** Which adapter to open; the runtime's best by default. */
@@ -61,7 +61,7 @@ const rank = {
   load(call: number, model: string, options: PlainLoading, onProgress?: OnProgress): Promise<Outcome<string>> {
     return calls.outcome(call, async (signal, told) => {
       await unload()
-      const { place, platform, memory, tier, variant } = options
+      const { place, platform, memory, tier, variant, imageToImage } = options
       try {
         // One that is open has compiled its kernels.
         device ??= await Device.open(await openPlatform(platform), { memory, tier })
@@ -70,6 +70,7 @@ const rank = {
           device,
           ranks: placed?.ranks,
           variant,
+          imageToImage,
           signal,
           onProgress: onProgress && ((...news) => told(onProgress(...news))),
         })

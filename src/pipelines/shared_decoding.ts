@@ -12,7 +12,7 @@ import { parallelDecodeTo } from './parallel_vae.ts'
 type Autoencoder = Component<'AutoencoderKL'>
 
 /** The ranks of a crew that decode its pictures together, the crew's leader first. */
-function decoders(ranks: Ranks): Group {
+export function decoders(ranks: Ranks): Group {
   const crew = crewGroup(ranks).ranks
   const leader = crew.indexOf(leaderOf(ranks))
   const ordered = [...crew.slice(leader), ...crew.slice(0, leader)].slice(0, ranks.config.vaeParallelSize)

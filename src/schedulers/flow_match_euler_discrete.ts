@@ -67,6 +67,20 @@ export class FlowMatchEulerDiscreteScheduler implements Scheduler {
     checkPlans(this, `a schedule of ${steps} steps has noise levels that are no numbers`, hint)
   }
 
+  /** As set_begin_index: drawing starts at step `index` of the schedule, which from then on is the first. */
+  beginAt(index: number): void {
+    checkIndex(this, index)
+    this.timesteps = this.timesteps.slice(index)
+    this.sigmas = this.sigmas.slice(index)
+  }
+
+  /** As scale_noise: samples with as much of the unit noise as there is before the first step, in float32. */
+  scaleNoise(samples: Float32Array, noise: Float32Array): Float32Array {
+    const [sigma] = this.sigmas
+    const rest = fround(1 - sigma)
+    return samples.map((sample, i) => fround(sigma * noise[i]) + fround(rest * sample))
+  }
+
   scaleModelInput(): number {
     return 1
   }

@@ -27,8 +27,9 @@ export const fluxFamily: Family = {
   },
   tokenizers: ['tokenizer', 'tokenizer_2'],
   defaults: { numInferenceSteps: 28, guidanceScale: 3.5 },
+  imageDefaults: { numInferenceSteps: 28, guidanceScale: 7 },
   guidedByScale: false,
-  ownOptions: ['prompt2', 'negativePrompt2', 'trueCfgScale', 'maxSequenceLength'],
+  ownOptions: ['prompt2', 'negativePrompt2', 'trueCfgScale', 'maxSequenceLength', 'image', 'strength'],
 
   facts(json) {
     const { layers, singleLayers, heads, headDim, inChannels, width } = fluxConfig(json)

@@ -35,6 +35,7 @@ export const sd3Family: Family = {
   optional: ['text_encoder_3', 'tokenizer_3'],
   tokenizers: ['tokenizer', 'tokenizer_2', 'tokenizer_3'],
   defaults: { numInferenceSteps: STEPS, guidanceScale: SCALE },
+  imageDefaults: { numInferenceSteps: 50, guidanceScale: SCALE },
   guidedByScale: true,
   ownOptions: [
     'prompt2',
@@ -47,6 +48,8 @@ export const sd3Family: Family = {
     'skipLayerGuidanceScale',
     'skipLayerGuidanceStart',
     'skipLayerGuidanceStop',
+    'image',
+    'strength',
   ],
 
   facts(json) {
