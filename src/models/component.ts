@@ -1,12 +1,12 @@
 import type { Device } from '../runtime/device.ts'
 import { DitError } from '../runtime/errors.ts'
 import { parseJson } from '../runtime/json.ts'
-import { openCheckpoint } from '../runtime/weights/checkpoint.ts'
+import { type Checkpoint, openCheckpoint, openWeightsFile } from '../runtime/weights/checkpoint.ts'
 import { type LoadOptions, loadWeights } from '../runtime/weights/load.ts'
 import { Parameters } from '../runtime/weights/parameters.ts'
 import { renamedCheckpoint } from '../runtime/weights/renamed.ts'
 import type { WeightShare } from '../runtime/weights/share.ts'
-import { describePath, joinPath, type Source } from '../runtime/weights/source.ts'
+import { describePath, joinPath, type Source, type SourceFile } from '../runtime/weights/source.ts'
 import { Weights } from '../runtime/weights/weights.ts'
 import { autoencoderKLConfig } from './autoencoder_kl/config.ts'
 import { AUTOENCODER_KL_PARTS, autoencoderKLParameters } from './autoencoder_kl/parameters.ts'
@@ -15,12 +15,14 @@ import { BERT_IGNORED, bertParameters } from './bert/parameters.ts'
 import { clipTextConfig } from './clip/config.ts'
 import { CLIP_IGNORED, clipTextName, clipTextParameters, clipTextProjectionParameters } from './clip/parameters.ts'
 import { fluxConfig } from './flux/config.ts'
+import { fluxOriginalNames } from './flux/original_names.ts'
 import { fluxParameters } from './flux/parameters.ts'
 import { hunyuanDiTConfig } from './hunyuan_dit/config.ts'
 import { hunyuanDiTParameters } from './hunyuan_dit/parameters.ts'
 import { pixartConfig } from './pixart/config.ts'
 import { pixartParameters } from './pixart/parameters.ts'
 import { sd3Config } from './sd3/config.ts'
+import { sd3OriginalNames } from './sd3/original_names.ts'
 import { sd3Parameters } from './sd3/parameters.ts'
 import { T5_IGNORED, t5Config, t5Parameters } from './t5/config.ts'
 
@@ -32,6 +34,8 @@ interface ComponentKind<Config> {
   readonly stem: string
   /** The key of a stored tensor, where releases of a library name it differently. Default: its name. */
   readonly rename?: (stored: string) => string
+  /** Gives a checkpoint of the network's authors the names of diffusers; others as they are. */
+  readonly original?: (checkpoint: Checkpoint) => Checkpoint
   /** Stored tensors that webdit has no use for. */
   readonly ignore?: RegExp[]
   /** The keys that each part of the network needs, where it has parts that work alone. */
@@ -58,13 +62,23 @@ export const NETWORKS = {
     // A buffer that older diffusers saved; it is computed for the size at hand.
     ignore: [/^pos_embed\.pos_embed$/],
   }),
-  FluxTransformer2DModel: kind({ config: fluxConfig, parameters: fluxParameters, stem: 'diffusion_pytorch_model' }),
+  FluxTransformer2DModel: kind({
+    config: fluxConfig,
+    parameters: fluxParameters,
+    stem: 'diffusion_pytorch_model',
+    original: fluxOriginalNames,
+  }),
   HunyuanDiT2DModel: kind({
     config: hunyuanDiTConfig,
     parameters: hunyuanDiTParameters,
     stem: 'diffusion_pytorch_model',
   }),
-  SD3Transformer2DModel: kind({ config: sd3Config, parameters: sd3Parameters, stem: 'diffusion_pytorch_model' }),
+  SD3Transformer2DModel: kind({
+    config: sd3Config,
+    parameters: sd3Parameters,
+    stem: 'diffusion_pytorch_model',
+    original: sd3OriginalNames,
+  }),
   AutoencoderKL: kind({
     config: autoencoderKLConfig,
     parameters: autoencoderKLParameters,
@@ -85,6 +99,8 @@ export interface Component<C extends NetworkClass> {
 
 export interface ComponentOptions<Config = unknown> extends Omit<LoadOptions, 'ignore' | 'share'> {
   variant?: string
+  /** Where the weights are instead of in the network's folder. */
+  file?: SourceFile
   /** The part of the weights that one rank of several loads; 'none' where it only needs the config. Default: all. */
   share?: 'none' | ((config: Config) => WeightShare)
   /** What the network will be used for: the weights of its other parts stay in the file. Default: all. */
@@ -103,8 +119,10 @@ export async function loadComponent<C extends NetworkClass>(
   const network = NETWORKS[className] as unknown as ComponentKind<ConfigOf<C>>
   const config = network.config(await readJson(source, joinPath(dir, 'config.json')))
   if (options.share === 'none') return { className, config, weights: new Weights(device, new Map()) }
-  const stored = await openCheckpoint(source, dir, network.stem, { variant: options.variant })
-  const checkpoint = network.rename ? renamedCheckpoint(stored, network.rename) : stored
+  const { file, variant } = options
+  const stored = file ? await openWeightsFile(file) : await openCheckpoint(source, dir, network.stem, { variant })
+  const named = network.original?.(stored) ?? stored
+  const checkpoint = network.rename ? renamedCheckpoint(named, network.rename) : named
   const { parameters, ignore } = neededWeights(network, config, options.parts)
   const share = options.share?.(config)
   const weights = await loadWeights(device, checkpoint, parameters, { ...options, share, ignore })

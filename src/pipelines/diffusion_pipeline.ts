@@ -1,7 +1,7 @@
 import type { Ranks } from '../parallel/crew/ranks.ts'
 import { Device, type DeviceOptions } from '../runtime/device.ts'
 import { openPlatform } from '../runtime/platform/platform.ts'
-import type { Source } from '../runtime/weights/source.ts'
+import type { Source, SourceFile } from '../runtime/weights/source.ts'
 import type { Components, Family } from './family.ts'
 import { checkImageToImage } from './input_images.ts'
 import { loadComponents } from './load_components.ts'
@@ -18,6 +18,11 @@ export interface FromPretrainedOptions extends Pick<DeviceOptions, 'memory' | 't
   ranks?: Ranks
   /** Variant of the weight files, e.g. 'fp16'. Default: the plain ones, or else the only ones there are. */
   variant?: string
+  /**
+   * Weights of the transformer instead of the folder's, whose config.json stays: a .safetensors file by its path (Node,
+   * Deno) or address, or a file of a source; by the names of diffusers, or by those that the authors of FLUX and SD3 give.
+   */
+  transformer?: string | SourceFile
   /** SD3, FLUX: load the autoencoder's encoder too, which `image` of a call needs. */
   imageToImage?: boolean
   /** Instead of the folder's own, by their folders, as diffusers takes components. */

@@ -18,6 +18,7 @@ import { PREVIEW_FILE, previewMap } from './preview.ts'
 import { decodes } from './shared_decoding.ts'
 import { encodesText } from './shared_text.ts'
 import type { PromptTokenizer } from './text.ts'
+import { openTransformerFile } from './transformer_file.ts'
 
 type Share = ComponentOptions['share']
 
@@ -26,20 +27,23 @@ export async function loadComponents(
   device: Device,
   source: Source,
   { className, family, networks, tokenizers }: PipelineClass,
-  { ranks, variant, imageToImage = false, tokenizers: given, onProgress, signal }: FromPretrainedOptions,
+  { ranks, variant, transformer, imageToImage = false, tokenizers: given, onProgress, signal }: FromPretrainedOptions,
 ): Promise<Components> {
   const mesh = ranks ?? oneRank()
   const loaded: Record<string, Component<NetworkClass>> = {}
+  const file = await openTransformerFile(transformer)
   try {
     const texts: Record<string, PromptTokenizer> = {}
     for (const folder of tokenizers) texts[folder] = given?.[folder] ?? (await loadTokenizer(source, folder))
     const schedulerConfig = await readJson(source, 'scheduler/scheduler_config.json')
     const transformerFacts = family.facts(await readJson(source, 'transformer/config.json'))
-    const variants = await componentVariants(source, networks, variant)
+    const { transformer: _, ...inFolders } = networks
+    const variants = await componentVariants(source, file ? inFolders : networks, variant)
     for (const [folder, network] of Object.entries(networks)) {
       const share = shareOf(mesh, folder, network, transformerFacts.blocks)
       const options = {
         variant: variants[folder],
+        file: folder === 'transformer' ? file : undefined,
         signal,
         parts: imageToImage ? undefined : (['decode'] as const),
         onProgress: (done: number, total: number) => onProgress?.(folder, done, total),
@@ -66,6 +70,8 @@ export async function loadComponents(
   } catch (error) {
     for (const { weights } of Object.values(loaded)) weights.free()
     throw error
+  } finally {
+    await file?.close()
   }
 }
 

@@ -38,6 +38,8 @@ export interface RankOutput {
 
 /** Options of loading that cross threads. */
 export interface PlainLoading extends Pick<FromPretrainedOptions, 'memory' | 'tier' | 'variant' | 'imageToImage'> {
+  /** As there; a file of a source crosses no thread. */
+  readonly transformer?: string
   /** Where it draws together with others. */
   readonly place?: Place
   /** Which adapter to open; the runtime's best by default. */
@@ -61,7 +63,7 @@ const rank = {
   load(call: number, model: string, options: PlainLoading, onProgress?: OnProgress): Promise<Outcome<string>> {
     return calls.outcome(call, async (signal, told) => {
       await unload()
-      const { place, platform, memory, tier, variant, imageToImage } = options
+      const { place, platform, memory, tier, variant, transformer, imageToImage } = options
       try {
         // One that is open has compiled its kernels.
         device ??= await Device.open(await openPlatform(platform), { memory, tier })
@@ -70,6 +72,7 @@ const rank = {
           device,
           ranks: placed?.ranks,
           variant,
+          transformer,
           imageToImage,
           signal,
           onProgress: onProgress && ((...news) => told(onProgress(...news))),

@@ -67,7 +67,9 @@ export interface Thread {
  * @throws DitError as DiffusionPipeline.fromPretrained does; 'device-lost' where the worker does not start
  */
 export async function startRank(model: string, options: RankOptions = {}): Promise<Rank> {
-  const { worker, process, onProgress, signal, ...loading } = options
+  const { worker, process, onProgress, signal, transformer: file, ...given } = options
+  // Relative addresses are meant from the page, not from the worker's script.
+  const loading = { ...given, transformer: file && (webAddress(file) ?? file) }
   const thread = await startThread(worker, process)
   thread.failed.catch(() => {})
   const api = wrap(thread.endpoint) as unknown as RankApi
@@ -96,7 +98,6 @@ export async function startRank(model: string, options: RankOptions = {}): Promi
   }
 
   try {
-    // A relative address is meant from the page, not from the worker's script.
     const address = webAddress(model) ?? model
     const load = (stop: AbortSignal | undefined, place: Place | undefined) =>
       answer(stop, (call) =>

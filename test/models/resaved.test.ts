@@ -1,20 +1,13 @@
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { CaseMeta, RunMeta } from '../../src/cli/verify/case.ts'
 import { Run } from '../../src/cli/verify/run.ts'
 import { runnerOf } from '../../src/cli/verify/runners/index.ts'
-import {
-  type Component,
-  type ConfigOf,
-  loadComponent,
-  NETWORKS,
-  type NetworkClass,
-} from '../../src/models/component.ts'
-import { openCheckpoint } from '../../src/runtime/weights/checkpoint.ts'
+import { type Component, loadComponent, type NetworkClass } from '../../src/models/component.ts'
 import { openFolder } from '../../src/runtime/weights/folder_source.node.ts'
-import { loadWeights } from '../../src/runtime/weights/load.ts'
 import { type HostTensor, writeSafetensors } from '../../src/runtime/weights/safetensors.ts'
 import type { Source } from '../../src/runtime/weights/source.ts'
 import { testDevice } from '../support/device.ts'
@@ -32,6 +25,8 @@ const CASES: [golden: string, stem: string, runs: string[]][] = [
   ['text_t5_gated', 'model', ['main']],
   ['vae_kl_4ch', 'diffusion_pytorch_model', ['main', 'encode']],
 ]
+
+const ORIGINALS = fileURLToPath(new URL('../fixtures/original_names/', import.meta.url))
 
 const BF16: Form = { dtype: 'BF16' }
 const FP16: Form = { dtype: 'F16', variant: 'fp16' }
@@ -113,17 +108,16 @@ describe.each(CASES)('%s, saved again', (...golden) => {
   })
 })
 
-it('opens a transformer in one file of any name, whose tensors are named as diffusers names them', async () => {
-  const golden = CASES[0]
+it.each([
+  ['as diffusers names them', CASES[0], join(GOLDEN, 'transformer_flux_small', 'diffusion_pytorch_model.safetensors')],
+  ['as the authors of FLUX name them', CASES[0], join(ORIGINALS, 'flux.safetensors')],
+  ['as the authors of SD3 name them', CASES[1], join(ORIGINALS, 'sd3.safetensors')],
+])('opens a transformer in one file of any name, whose tensors are named %s', async (_, golden, file) => {
   const folder = mkdtempSync(join(temporary, 'form-'))
-  const weights = readFileSync(join(GOLDEN, golden[0], `${golden[1]}.safetensors`))
-  writeFileSync(join(folder, 'flux1-dev.safetensors'), weights)
-  await expectOutputs(folder, golden, 'stored', async <C extends NetworkClass>(className: C, source: Source) => {
-    const network = NETWORKS[className] as (typeof NETWORKS)['FluxTransformer2DModel']
-    const config = network.config(JSON.parse(await source.readText('config.json')))
-    const checkpoint = await openCheckpoint(source, '', 'flux1-dev')
-    const loaded = await loadWeights(await testDevice(), checkpoint, network.parameters(config))
-    return { className, config: config as ConfigOf<C>, weights: loaded }
+  cpSync(file, join(folder, 'dev.safetensors'))
+  await expectOutputs(folder, golden, 'stored', async (className, source) => {
+    const dev = { source, path: 'dev.safetensors' }
+    return loadComponent(await testDevice(), className, source, '', { file: dev })
   })
 })
 

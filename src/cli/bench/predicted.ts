@@ -12,11 +12,20 @@ export async function predictedStep({ mesh, settings }: Session, args: ParsedArg
   const { config, planned } = mesh
   if (!config || sizeOf(config.degrees) === 1 || mesh.workers === 'one device') return undefined
   if (planned) return planned.step
-  const { model, prompts, variant, call } = settings
+  const { model, prompts, variant, transformer, call } = settings
   const devices = sizeOf(config.degrees)
   const { machine, speeds } = await machineOf(args, devices, () => measuredShapes(model, call))
   const { tier } = deviceChoice(args)
-  const { meshes } = await planMeshes(model, prompts, { devices, machine, speeds, config, tier, variant, call })
+  const { meshes } = await planMeshes(model, prompts, {
+    devices,
+    machine,
+    speeds,
+    config,
+    tier,
+    variant,
+    transformer,
+    call,
+  })
   return meshes[0].step
 }
 

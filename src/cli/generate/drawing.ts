@@ -31,6 +31,7 @@ export interface Loading {
   readonly source: Source
   readonly model: string
   readonly variant: string | undefined
+  readonly transformer: string | undefined
   readonly choice: DeviceChoice
   /** Note what ranks do when. */
   readonly traced: boolean
@@ -39,11 +40,17 @@ export interface Loading {
 
 /** One device. */
 export async function drawAlone(loading: Loading, device: Device): Promise<Drawing> {
-  const { source, variant, io } = loading
+  const { source, variant, transformer, io } = loading
   const facts = await modelFacts(source)
   const began = performance.now()
   const pipe = await device.phase('load', () =>
-    DiffusionPipeline.fromPretrained(source, { device, variant, signal: io.signal, onProgress: progressOn(io) }),
+    DiffusionPipeline.fromPretrained(source, {
+      device,
+      variant,
+      transformer,
+      signal: io.signal,
+      onProgress: progressOn(io),
+    }),
   )
   loaded(loading, facts, `${megabytes(device.weightBytes)} `, began)
   return {
@@ -61,12 +68,13 @@ export async function drawTogether(
   config: ParallelConfig,
   kind: TeamKind | undefined,
 ): Promise<Drawing> {
-  const { source, model, variant, choice, io } = loading
+  const { source, model, variant, transformer, choice, io } = loading
   const facts = await modelFacts(source)
   const began = performance.now()
   const team = await startTeam(model, config, {
     kind,
     variant,
+    transformer,
     memory: choice.memory,
     tier: choice.tier,
     platform: { adapter: choice.adapter, backend: choice.backend },

@@ -35,7 +35,7 @@ export async function meshOf(args: ParsedArgs, settings: Settings, io: CliIo): P
 
 async function chosen(
   args: ParsedArgs,
-  { model, prompts, call, variant }: Settings,
+  { model, prompts, call, variant, transformer }: Settings,
   io: CliIo,
   devices: number,
   config: ParallelConfig,
@@ -49,6 +49,7 @@ async function chosen(
     config,
     tier,
     variant,
+    transformer,
     call,
   })
   const planned = meshes.find(({ exact }) => exact) ?? meshes[0]

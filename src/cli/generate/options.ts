@@ -7,6 +7,12 @@ import { DEVICE_OPTIONS } from '../device_options.ts'
 export const GENERATE_OPTIONS: readonly OptionSpec[] = [
   ...REQUEST_FLAGS,
   {
+    name: 'transformer',
+    type: 'text',
+    value: 'FILE.safetensors',
+    help: "Weights of the transformer instead of the model's, whose config.json stays: a path or an http(s) address. FLUX and SD3 by their authors' tensor names, too.",
+  },
+  {
     name: 'output_directory',
     type: 'text',
     value: 'FOLDER',

@@ -51,6 +51,7 @@ export async function withSession(
       source,
       model: settings.model,
       variant: settings.variant,
+      transformer: settings.transformer,
       choice: deviceChoice(args),
       traced: args.has('trace'),
       io,

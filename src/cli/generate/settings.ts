@@ -12,6 +12,8 @@ export interface Settings {
   outputType: 'pil' | 'latent'
   latentsFile: string | undefined
   variant: string | undefined
+  /** A file of the transformer's weights. */
+  transformer: string | undefined
   /** As the pipeline takes them; latents come from their file later. */
   call: Omit<TeamOptions, 'onStep'>
 }
@@ -31,6 +33,7 @@ export function readSettings(args: ParsedArgs): Settings {
     outputType: call.outputType,
     latentsFile,
     variant: args.text('variant'),
+    transformer: args.text('transformer'),
     call: { ...call, seed: args.number('seed') },
   }
 }

@@ -57,6 +57,7 @@ With --devices it ranks all ways to divide the picture among so many, or plans t
       tier: choice.tier,
       ...(asksDevice(args) ? await askDevice(choice, io) : {}),
       variant: args.text('variant'),
+      transformer: args.text('transformer'),
       call: { ...readCall(args), signal: io.signal },
     })
     io.print(args.has('json') ? JSON.stringify(plan, null, 2) : planLines(plan).join('\n'))
@@ -79,6 +80,7 @@ async function planForDevices(args: ParsedArgs, io: CliIo, { config, devices, ch
     config,
     tier: deviceChoice(args).tier,
     variant: args.text('variant'),
+    transformer: args.text('transformer'),
     call,
   })
   io.print(args.has('json') ? meshPlanJson(plan) : meshPlanLines(plan, args.has('explain')).join('\n'))

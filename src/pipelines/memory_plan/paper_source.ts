@@ -71,7 +71,7 @@ function paperFile({ all }: Parameters): PaperFile {
 }
 
 /** Leaves targets as they are where tensors would be read. */
-function headersOnly(source: Source): Source {
+export function headersOnly(source: Source): Source {
   const headerEnds = new Map<string, number>()
   return {
     ...source,

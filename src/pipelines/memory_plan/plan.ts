@@ -2,20 +2,22 @@ import { isSoftware } from '../../runtime/adapter.ts'
 import type { DeviceOptions } from '../../runtime/device.ts'
 import { DitError } from '../../runtime/errors.ts'
 import type { DeviceTraits } from '../../runtime/paper_device.ts'
-import type { Source } from '../../runtime/weights/source.ts'
+import type { Source, SourceFile } from '../../runtime/weights/source.ts'
 import { openModel } from '../open_model.ts'
 import type { PipelineOptions } from '../options.ts'
 import { pipelineClass } from '../pipeline_class.ts'
+import { openTransformerFile, type TransformerFile } from '../transformer_file.ts'
 import { largestSize, type Size } from './largest_size.ts'
 import { longestTexts } from './longest_texts.ts'
-import { paperSource } from './paper_source.ts'
+import { headersOnly, paperSource } from './paper_source.ts'
 import { type DrawOnPaper, loadOnPaper, type MeasuredRun } from './run_on_paper.ts'
 
 export interface PlanOptions extends Pick<DeviceOptions, 'memory' | 'tier'> {
   /** The device to plan for: see traitsOf. Default: a GPU with f16 and buffers up to 2 GiB. */
   device?: DeviceTraits
-  /** As DiffusionPipeline.fromPretrained takes it. */
+  /** As DiffusionPipeline.fromPretrained takes them. */
   variant?: string
+  transformer?: string | SourceFile
   /** The call to plan for. */
   call?: Omit<PipelineOptions, 'onStep' | 'latents' | 'seed'>
 }
@@ -63,14 +65,26 @@ const GENEROUS = { maxBufferSize: 2 ** 34, maxStorageBufferBindingSize: 2 ** 34 
 export async function planMemory(
   model: string | Source,
   prompt: string | string[] | undefined,
-  { device: traits = TYPICAL_GPU, memory, tier, variant, call = {} }: PlanOptions = {},
+  { device: traits = TYPICAL_GPU, memory, tier, variant, transformer, call = {} }: PlanOptions = {},
 ): Promise<MemoryPlan> {
   const opened = typeof model === 'string' ? await openModel(model, { signal: call.signal }) : model
+  let file: TransformerFile | undefined
   try {
+    file = await openTransformerFile(transformer)
     const { className, networks, tokenizers: folders } = await pipelineClass(opened)
-    const source = await paperSource(opened, networks, variant)
+    const { transformer: _, ...inFolders } = networks
+    const source = await paperSource(opened, file ? inFolders : networks, variant)
+    const given = file && { source: headersOnly(file.source), path: file.path }
     const tokenizers = prompt === undefined ? await longestTexts(source, folders) : undefined
-    const loading = { source, traits, device: { memory, tier }, variant, tokenizers, signal: call.signal }
+    const loading = {
+      source,
+      traits,
+      device: { memory, tier },
+      variant,
+      transformer: given,
+      tokenizers,
+      signal: call.signal,
+    }
     const texts = prompt ?? 'a picture'
     const { maxBufferSize = BINDING, maxStorageBufferBindingSize = BINDING } = traits.limits
     const common = {
@@ -96,6 +110,7 @@ export async function planMemory(
     const largest = await largestSize(measured, (size) => fits({ ...size, useResolutionBinning: false }))
     return { ...measured, ...common, fits: false, problem: outcome, fitsTiled, largest }
   } finally {
+    await file?.close()
     if (typeof model === 'string') await opened.close()
   }
 }

@@ -2,7 +2,7 @@ import type { PhaseMemory } from '../../runtime/arena.ts'
 import type { BufferLedger } from '../../runtime/buffer_ledger.ts'
 import { Device, type DeviceOptions } from '../../runtime/device.ts'
 import { type DeviceTraits, paperPlatform } from '../../runtime/paper_device.ts'
-import type { Source } from '../../runtime/weights/source.ts'
+import type { Source, SourceFile } from '../../runtime/weights/source.ts'
 import { DiffusionPipeline, type Pipeline } from '../diffusion_pipeline.ts'
 import type { PipelineOptions, PipelineOutput } from '../options.ts'
 import type { PromptTokenizer } from '../text.ts'
@@ -14,6 +14,8 @@ export interface PaperLoading {
   readonly traits: DeviceTraits
   readonly device: Pick<DeviceOptions, 'memory' | 'tier'>
   readonly variant?: string
+  /** Of a source that gives no weights either. */
+  readonly transformer?: SourceFile
   readonly tokenizers?: Readonly<Record<string, PromptTokenizer>>
   readonly signal?: AbortSignal
 }

@@ -3,7 +3,7 @@ import { show } from '../show.ts'
 import { locateWeights, readWeightMap } from './checkpoint_files.ts'
 import type { TensorData } from './dtypes.ts'
 import { readSafetensorsHeader, readTensor, type SafetensorsFile, type TensorEntry } from './safetensors.ts'
-import { describePath, joinPath, type Source } from './source.ts'
+import { describePath, joinPath, type Source, type SourceFile } from './source.ts'
 
 /** The tensors of one component, wherever in its files they are. Only headers are read; it holds no data. */
 export interface Checkpoint {
@@ -15,6 +15,8 @@ export interface Checkpoint {
   has(name: string): boolean
   /** Where a tensor is: the file, relative to the source, and its place in it. @throws DitError 'not-found' */
   entry(name: string): { path: string; tensor: TensorEntry }
+  /** Fills `target` with a tensor's bytes, as they are stored, from its byte `offset` on. @throws DitError 'not-found' */
+  readInto(name: string, offset: number, target: Uint8Array): Promise<void>
   /** One whole tensor on the host (see readTensor). @throws DitError 'not-found' */
   read(name: string): Promise<{ shape: number[]; data: TensorData }>
 }
@@ -26,7 +28,8 @@ export interface CheckpointOptions {
 
 /**
  * Opens the weights of a component folder: a single `${stem}.safetensors` or the shards that
- * `${stem}.safetensors.index.json` names, with the variant names that diffusers and transformers write.
+ * `${stem}.safetensors.index.json` names, with the variant names that diffusers and transformers write; or else the only
+ * safetensors file that there is.
  * @param dir the component's folder inside the source; '' for the source itself
  * @param stem 'diffusion_pytorch_model' (diffusers) or 'model' (transformers)
  * @throws DitError 'not-found', 'corrupt', or 'unsupported' where there are only pickled weights
@@ -39,10 +42,7 @@ export async function openCheckpoint(
 ): Promise<Checkpoint> {
   const found = await locateWeights(source, dir, stem, options.variant)
   const where = describePath(source, dir)
-  if (!found.index) {
-    const file = await readSafetensorsHeader(source, joinPath(dir, found.file))
-    return checkpointOf(source, where, new Map([...file.tensors.keys()].map((name) => [name, file])))
-  }
+  if (!found.index) return singleFile(source, where, joinPath(dir, found.file))
 
   const indexPath = joinPath(dir, found.file)
   const weightMap = await readWeightMap(source, indexPath)
@@ -67,6 +67,15 @@ export async function openCheckpoint(
   return checkpointOf(source, where, places)
 }
 
+/** A safetensors file, whatever its name. @throws DitError 'not-found', 'corrupt' */
+export const openWeightsFile = ({ source, path }: SourceFile): Promise<Checkpoint> =>
+  singleFile(source, describePath(source, path), path)
+
+async function singleFile(source: Source, where: string, path: string): Promise<Checkpoint> {
+  const file = await readSafetensorsHeader(source, path)
+  return checkpointOf(source, where, new Map([...file.tensors.keys()].map((name) => [name, file])))
+}
+
 function checkpointOf(source: Source, where: string, places: Map<string, SafetensorsFile>): Checkpoint {
   function fileOf(name: string): SafetensorsFile {
     const file = places.get(name)
@@ -85,6 +94,10 @@ function checkpointOf(source: Source, where: string, places: Map<string, Safeten
     entry(name) {
       const file = fileOf(name)
       return { path: file.path, tensor: file.tensors.get(name) as TensorEntry }
+    },
+    readInto: async (name, offset, target) => {
+      const { path, tensors } = fileOf(name)
+      return source.readInto(path, (tensors.get(name) as TensorEntry).begin + offset, target)
     },
     read: async (name) => readTensor(source, fileOf(name), name),
   }

@@ -29,7 +29,8 @@ export async function locateWeights(source: Source, dir: string, stem: string, v
   if (variant === undefined && variants.length === 1) {
     return (await firstPresent(source, dir, weightsFiles(stem, variants[0]))) as WeightsFile
   }
-  const plain = await firstPresent(source, dir, weightsFiles(stem))
+  const plain = await plainWeights(source, dir, stem, variants)
+  if (plain && variant === undefined) return plain
   if (variants.length > 0 || plain) {
     const asked = variant === undefined ? `plain ${stem}.safetensors` : `variant ${show(variant)}`
     throw new DitError(
@@ -48,10 +49,14 @@ export async function locateWeights(source: Source, dir: string, stem: string, v
       'Convert it in Python: load the model there and call save_pretrained(folder, safe_serialization=True).',
     )
   }
+  const others = await otherFiles(source, dir)
   throw new DitError(
     'not-found',
-    `${where} has no ${stem}.safetensors and no ${stem}.safetensors.index.json`,
-    'The download may be incomplete: fetch the whole checkpoint folder again.',
+    `${where} has no ${stem}.safetensors and no ${stem}.safetensors.index.json` +
+      (others.length > 0 ? `, but ${others.join(', ')}` : ''),
+    others.length > 0
+      ? 'Leave the one there that is meant; that of a transformer can be named instead, with the option transformer.'
+      : 'The download may be incomplete: fetch the whole checkpoint folder again.',
   )
 }
 
@@ -85,7 +90,27 @@ export async function readWeightMap(source: Source, indexPath: string): Promise<
 
 /** Whether a component folder has its weights in this variant; undefined asks for the plain files. */
 export async function hasWeights(source: Source, dir: string, stem: string, variant?: string): Promise<boolean> {
-  return (await firstPresent(source, dir, weightsFiles(stem, variant))) !== undefined
+  if (await firstPresent(source, dir, weightsFiles(stem, variant))) return true
+  if (variant !== undefined) return false
+  return (await plainWeights(source, dir, stem, await presentVariants(source, dir, stem))) !== undefined
+}
+
+/** The files of no variant; where there are none of the library's names at all, the one that somebody put there. */
+async function plainWeights(
+  source: Source,
+  dir: string,
+  stem: string,
+  variants: readonly string[],
+): Promise<WeightsFile | undefined> {
+  const plain = await firstPresent(source, dir, weightsFiles(stem))
+  if (plain || variants.length > 0) return plain
+  const others = await otherFiles(source, dir)
+  return others.length === 1 ? { file: others[0], index: false } : undefined
+}
+
+/** The safetensors files of a folder, whatever their names; none where the source cannot list its files. */
+async function otherFiles(source: Source, dir: string): Promise<string[]> {
+  return ((await source.list?.(dir)) ?? []).filter((file) => file.endsWith('.safetensors'))
 }
 
 /**

@@ -14,6 +14,7 @@ export function renamedCheckpoint(checkpoint: Checkpoint, rename: (name: string)
     names: () => [...stored.keys()].sort(),
     has: (name) => stored.has(name),
     entry: (name) => checkpoint.entry(nameOf(name)),
+    readInto: (name, offset, target) => checkpoint.readInto(nameOf(name), offset, target),
     read: (name) => checkpoint.read(nameOf(name)),
   }
 }
