@@ -41,38 +41,15 @@ export function strengthOf({ image, strength }: PipelineOptions): number | undef
 /**
  * The pictures that a call starts from: one, or one for each prompt; none where it starts from noise.
  *
- * @throws DitError 'bad-argument' for what is no picture, for another number of them, beside latents or skip-layer guidance, and where the pipeline
- *   was loaded without the encoder
+ * @throws DitError as `checkImages`; 'bad-argument' where the pipeline was loaded without the encoder
  */
 export function inputImages(
   { imageToImage, vae: { config } }: Pick<Components, 'imageToImage' | 'vae'>,
-  { image, latents, skipGuidanceLayers }: PipelineOptions,
+  options: PipelineOptions,
   prompts: number,
 ): readonly RgbBytes[] | undefined {
-  if (image === undefined) return undefined
-  const images: readonly RgbBytes[] = Array.isArray(image) ? image : [image]
-  if (latents !== undefined) {
-    throw new DitError(
-      'bad-argument',
-      'latents are given beside an image, and drawing starts from one of them',
-      'Leave one of them out.',
-    )
-  }
-  if (skipGuidanceLayers !== undefined) {
-    throw new DitError(
-      'bad-argument',
-      'skipGuidanceLayers is given beside an image, and no class of diffusers has both',
-      'Leave one of them out.',
-    )
-  }
-  if (images.length !== 1 && images.length !== prompts) {
-    throw new DitError(
-      'bad-argument',
-      `image has ${images.length} pictures for ${prompts} ${prompts === 1 ? 'prompt' : 'prompts'}`,
-      'Give one for all prompts, or one for each.',
-    )
-  }
-  for (const [i, one] of images.entries()) checkImage(images.length === 1 ? 'image' : `image ${i + 1}`, one)
+  const images = checkImages(options, prompts)
+  if (!images) return undefined
   if (!imageToImage) {
     throw new DitError(
       'bad-argument',
@@ -84,6 +61,36 @@ export function inputImages(
     const what = `the autoencoder takes pictures of ${config.inChannels} channels`
     throw new DitError('unsupported', `${what}; images have 3, red, green and blue`)
   }
+  return images
+}
+
+/**
+ * What can be said of images before anything is loaded.
+ *
+ * @throws DitError 'bad-argument' for what is no picture, for another number of them, beside latents or skip-layer guidance,
+ *   and for a strength out of range
+ */
+export function checkImages(options: PipelineOptions, prompts: number): readonly RgbBytes[] | undefined {
+  const { image, latents, skipGuidanceLayers } = options
+  strengthOf(options)
+  if (image === undefined) return undefined
+  const beside = latents !== undefined ? 'latents are' : skipGuidanceLayers !== undefined ? 'skipGuidanceLayers is' : ''
+  if (beside) {
+    throw new DitError(
+      'bad-argument',
+      `${beside} given beside an image, and no pipeline takes both`,
+      'Leave one of them out.',
+    )
+  }
+  const images: readonly RgbBytes[] = Array.isArray(image) ? image : [image]
+  if (images.length !== 1 && images.length !== prompts) {
+    throw new DitError(
+      'bad-argument',
+      `image has ${images.length} pictures for ${prompts} ${prompts === 1 ? 'prompt' : 'prompts'}`,
+      'Give one for all prompts, or one for each.',
+    )
+  }
+  for (const [i, one] of images.entries()) checkImage(images.length === 1 ? 'image' : `image ${i + 1}`, one)
   return images
 }
 

@@ -16,6 +16,8 @@ import { shareBytes } from '../../runtime/weights/share_bytes.ts'
 import { joinPath, type Source } from '../../runtime/weights/source.ts'
 import { createScheduler } from '../../schedulers/index.ts'
 import { branches } from '../divided_request.ts'
+import { leaveOutSteps } from '../image_to_image.ts'
+import { withImageDefaults } from '../input_images.ts'
 import type { MemoryPlan } from '../memory_plan/plan.ts'
 import { type ModelFacts, modelFacts } from '../model_facts.ts'
 import type { PipelineOptions } from '../options.ts'
@@ -49,7 +51,7 @@ export async function plannedRequest(
   const { grid, height, width } = sizeDrawn(call, model)
   const work = await networkWork(source, model, tokenizers, call)
   const { transformer, vae: _, ...encoders } = await parametersOf(source, networks)
-  const steps = stepsOf(model, call, grid)
+  const steps = stepsOf(model, withImageDefaults(model.family, call), grid)
   const pictures = prompts * (call.numImagesPerPrompt ?? 1)
   const workload: Workload = {
     ...work,
@@ -100,14 +102,12 @@ export async function plannedRequest(
 }
 
 /** Denoising steps; schedulers may make other ones than they are asked for. */
-function stepsOf(
-  { family, schedulerConfig }: ModelFacts,
-  { numInferenceSteps, eta = 0 }: PipelineOptions,
-  grid: Grid,
-): number {
+function stepsOf({ family, schedulerConfig }: ModelFacts, call: PipelineOptions, grid: Grid): number {
+  const { numInferenceSteps, eta = 0 } = call
   const scheduler = createScheduler(schedulerConfig)
   const steps = numInferenceSteps ?? family.defaults.numInferenceSteps
   family.setTimesteps(scheduler, { steps, eta, tokens: grid.rows * grid.columns, config: schedulerConfig })
+  leaveOutSteps(scheduler, steps, call)
   return scheduler.timesteps.length
 }
 
