@@ -20,6 +20,7 @@ itself loses in float16, for the cases where that was measured (float16.json).
   webdit verify test/fixtures/golden --filter vae`,
   options: [
     { name: 'filter', type: 'text', value: 'TEXT', help: 'only runs that have this in CASE/RUN' },
+    { name: 'skip', type: 'text', value: 'TEXT', help: 'not those that have this' },
     {
       name: 'model',
       type: 'text',
@@ -45,6 +46,7 @@ itself loses in float16, for the cases where that was measured (float16.json).
       await verify(args.positionals, {
         model: args.text('model'),
         filter: args.text('filter'),
+        skip: args.text('skip'),
         device: async () => (await device()).device,
         signal: io.signal,
         onStart: (title) => io.status(title),

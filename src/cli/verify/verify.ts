@@ -24,6 +24,8 @@ export interface VerifyOptions {
   readonly model?: string
   /** Part of CASE/RUN: others are left out. */
   readonly filter?: string
+  /** Leaves out runs with this in CASE/RUN. */
+  readonly skip?: string
   /** Gives the one device for all cases; called only if a case computes on it. */
   readonly device: () => Promise<Device>
   readonly signal?: AbortSignal
@@ -48,7 +50,7 @@ export async function verify(dirs: readonly string[], options: VerifyOptions): P
 }
 
 async function verifyCase(found: Found, options: VerifyOptions): Promise<void> {
-  const { filter = '', onRun } = options
+  const { onRun } = options
   if ('fault' in found) return failWhole(found.name, found.fault, options)
   let source: Source | undefined
   try {
@@ -57,7 +59,7 @@ async function verifyCase(found: Found, options: VerifyOptions): Promise<void> {
     const names = (await runner.runs?.(found, source)) ?? Object.keys(found.meta.runs)
     if (names.length === 0) throw new DitError('corrupt', `${found.folder}: meta.json lists no run`)
     for (const name of names) {
-      if (!`${found.name}/${name}`.includes(filter)) continue
+      if (!asked(`${found.name}/${name}`, options)) continue
       options.signal?.throwIfAborted()
       options.onStart?.(`${found.name}/${name}`)
       onRun(await verifyRun(runner, new Run(found, name, { source, device: options.device })))
@@ -70,8 +72,9 @@ async function verifyCase(found: Found, options: VerifyOptions): Promise<void> {
   }
 }
 
-function failWhole(name: string, error: unknown, { filter = '', onRun }: VerifyOptions): void {
-  if (name.includes(filter)) onRun({ case: name, run: '', status: 'failed', reason: messageOf(error), outputs: [] })
+function failWhole(name: string, error: unknown, options: VerifyOptions): void {
+  if (asked(name, options))
+    options.onRun({ case: name, run: '', status: 'failed', reason: messageOf(error), outputs: [] })
 }
 
 async function verifyRun(runner: Runner, run: Run): Promise<RunReport> {
@@ -123,3 +126,6 @@ export function summarize(reports: readonly RunReport[]): Summary {
     ok: over === 0 && failed === 0,
   }
 }
+
+const asked = (run: string, { filter = '', skip }: VerifyOptions): boolean =>
+  run.includes(filter) && (skip === undefined || !run.includes(skip))
