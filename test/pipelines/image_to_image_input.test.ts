@@ -3,7 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DiffusionPipeline, type Pipeline } from '../../src/pipelines/diffusion_pipeline.ts'
 import { DitImage } from '../../src/pipelines/image/image.ts'
 import type { RgbBytes } from '../../src/pipelines/image/lanczos.ts'
+import { planMemory } from '../../src/pipelines/memory_plan/plan.ts'
+import { plannedRequest } from '../../src/pipelines/mesh_plan/workload.ts'
 import type { PipelineOptions } from '../../src/pipelines/options.ts'
+import { openFolder } from '../../src/runtime/weights/folder_source.node.ts'
 import { testDevice } from '../support/device.ts'
 import { failure } from '../support/failure.ts'
 import { GOLDEN } from '../support/golden_io.ts'
@@ -94,5 +97,21 @@ describe('an image to start from', () => {
       expect(error.message).toMatch(/(image|strength) is given, which PixArtSigmaPipeline does not take/)
     }
     pixart.dispose()
+  })
+
+  it('is planned for: the encoder is loaded and run, and the steps that it leaves are counted', async () => {
+    const call = { ...SMALL, numInferenceSteps: undefined, height: 64, width: 64 }
+    const source = await openFolder(SD3)
+    const [plain, started] = await Promise.all(
+      [call, { ...call, image, strength: 0.1 }].map((one) => planMemory(source, 'a cat', { tier: 'f32', call: one })),
+    )
+    expect(started.weights.vae - plain.weights.vae).toBe(encoderBytes)
+    expect([plain.phases.encode, started.phases.encode.used > 0]).toEqual([undefined, true])
+    const stepsOf = async (more: PipelineOptions) => {
+      const target = { tier: 'f32', software: true, quads: true } as const
+      return (await plannedRequest(source, 1, { ...call, ...more }, target, started)).workload.steps
+    }
+    expect(await Promise.all([{}, { image }, { image, strength: 0.1 }].map(stepsOf))).toEqual([28, 30, 5])
+    await source.close()
   })
 })

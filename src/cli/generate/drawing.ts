@@ -32,6 +32,8 @@ export interface Loading {
   readonly model: string
   readonly variant: string | undefined
   readonly transformer: string | undefined
+  /** Whether drawing starts from pictures. */
+  readonly imageToImage: boolean
   readonly choice: DeviceChoice
   /** Note what ranks do when. */
   readonly traced: boolean
@@ -40,7 +42,7 @@ export interface Loading {
 
 /** One device. */
 export async function drawAlone(loading: Loading, device: Device): Promise<Drawing> {
-  const { source, variant, transformer, io } = loading
+  const { source, variant, transformer, imageToImage, io } = loading
   const facts = await modelFacts(source)
   const began = performance.now()
   const pipe = await device.phase('load', () =>
@@ -48,6 +50,7 @@ export async function drawAlone(loading: Loading, device: Device): Promise<Drawi
       device,
       variant,
       transformer,
+      imageToImage,
       signal: io.signal,
       onProgress: progressOn(io),
     }),
@@ -68,13 +71,14 @@ export async function drawTogether(
   config: ParallelConfig,
   kind: TeamKind | undefined,
 ): Promise<Drawing> {
-  const { source, model, variant, transformer, choice, io } = loading
+  const { source, model, variant, transformer, imageToImage, choice, io } = loading
   const facts = await modelFacts(source)
   const began = performance.now()
   const team = await startTeam(model, config, {
     kind,
     variant,
     transformer,
+    imageToImage,
     memory: choice.memory,
     tier: choice.tier,
     platform: { adapter: choice.adapter, backend: choice.backend },

@@ -3,6 +3,7 @@ import { REFUSED_FLAGS } from '../../parallel/config/xdit_flags.ts'
 import { REQUEST_FLAGS } from '../../pipelines/request_flags.ts'
 import type { OptionSpec } from '../command.ts'
 import { DEVICE_OPTIONS } from '../device_options.ts'
+import { IMAGE_OPTIONS } from './image_file.ts'
 
 export const GENERATE_OPTIONS: readonly OptionSpec[] = [
   ...REQUEST_FLAGS,
@@ -24,6 +25,7 @@ export const GENERATE_OPTIONS: readonly OptionSpec[] = [
     value: 'FILE',
     help: 'Start from this noise; a seed is then for the steps of schedulers that draw noise: a .safetensors with a tensor latents [pictures, channels, height, width].',
   },
+  ...IMAGE_OPTIONS,
   {
     name: 'profile',
     type: 'optional text',

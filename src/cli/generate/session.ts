@@ -2,14 +2,17 @@ import { timelineTrace } from '../../parallel/trace/chrome_trace.ts'
 import { timelineSvg } from '../../parallel/trace/svg.ts'
 import { checkDividedRequest } from '../../pipelines/divided_request.ts'
 import { writeWhole } from '../../pipelines/image/write_file.node.ts'
+import { checkImages } from '../../pipelines/input_images.ts'
 import { modelFacts } from '../../pipelines/model_facts.ts'
 import { openModel } from '../../pipelines/open_model.ts'
 import type { PipelineOutput } from '../../pipelines/options.ts'
+import { checkOwnOptions } from '../../pipelines/own_options.ts'
 import { megabytes } from '../../runtime/arena.ts'
 import type { Source } from '../../runtime/weights/source.ts'
 import { type CliIo, type ParsedArgs, UsageError } from '../command.ts'
 import { deviceChoice } from '../device_options.ts'
 import { type Drawing, drawAlone, drawTogether, type Loading } from './drawing.ts'
+import { readImageCall } from './image_file.ts'
 import { type Latents, latentsSize, readLatents } from './latents_file.ts'
 import { type Mesh, meshOf } from './mesh.ts'
 import { prepareOutputDirectory } from './output_files.ts'
@@ -37,9 +40,11 @@ export async function withSession(
   io: CliIo,
   body: (session: Session) => Promise<void>,
 ): Promise<void> {
-  const settings = readSettings(args)
+  const given = readSettings(args)
   // What needs no device comes first: nobody should wait to hear of a wrong path.
+  const settings = { ...given, call: { ...given.call, ...(await readImageCall(args)) } }
   const latents = settings.latentsFile === undefined ? undefined : await readLatents(settings.latentsFile)
+  checkImages({ ...settings.call, latents: latents?.data }, settings.prompts.length)
   await prepareOutputDirectory(settings.outputDirectory)
   const trace = await profilePath(args, settings.outputDirectory)
   const source = await openModel(settings.model, {
@@ -52,11 +57,13 @@ export async function withSession(
       model: settings.model,
       variant: settings.variant,
       transformer: settings.transformer,
+      imageToImage: settings.call.image !== undefined,
       choice: deviceChoice(args),
       traced: args.has('trace'),
       io,
     }
     const facts = await modelFacts(source)
+    checkOwnOptions(facts.className, facts.family, settings.call)
     const mesh = await meshOf(args, settings, io)
     const size = latents && latentsSize(latents, facts.scale, settings.call)
     if (mesh.config) checkDividedRequest(mesh.config, facts, { ...settings.call, ...size }, mesh.devices)

@@ -11,10 +11,12 @@ export interface Settings {
   outputDirectory: string
   outputType: 'pil' | 'latent'
   latentsFile: string | undefined
+  /** Of the pictures to start from. */
+  imageFiles: string[]
   variant: string | undefined
   /** A file of the transformer's weights. */
   transformer: string | undefined
-  /** As the pipeline takes them; latents come from their file later. */
+  /** As the pipeline takes them; latents and images come from their files later. */
   call: Omit<TeamOptions, 'onStep'>
 }
 
@@ -32,6 +34,7 @@ export function readSettings(args: ParsedArgs): Settings {
     outputDirectory: args.text('output_directory') ?? 'outputs',
     outputType: call.outputType,
     latentsFile,
+    imageFiles: args.texts('image'),
     variant: args.text('variant'),
     transformer: args.text('transformer'),
     call: { ...call, seed: args.number('seed') },

@@ -1,6 +1,7 @@
 import { basename, resolve } from 'node:path'
 import { DitImage } from '../../pipelines/image/image.ts'
 import { writeWhole } from '../../pipelines/image/write_file.node.ts'
+import { strengthOf, withImageDefaults } from '../../pipelines/input_images.ts'
 import type { ModelFacts } from '../../pipelines/model_facts.ts'
 import type { PipelineOutput } from '../../pipelines/options.ts'
 import { writeSafetensors } from '../../runtime/weights/safetensors.ts'
@@ -52,9 +53,11 @@ export async function writeLatents(output: PipelineOutput, facts: ModelFacts, se
 }
 
 /** What all pictures of a run share, by the flags' names. Folders stay at home: pictures are shown to others. */
-function common(output: PipelineOutput, facts: ModelFacts, { model, call, latentsFile }: Settings) {
+function common(output: PipelineOutput, facts: ModelFacts, { model, latentsFile, call: asked }: Settings) {
   const { schedulerConfig } = facts
+  const call = withImageDefaults(facts.family, asked)
   const seed = seedOf(output)
+  const strength = strengthOf(call)
   return {
     ...(latentsFile !== undefined && { latents: basename(latentsFile) }),
     ...(seed !== undefined && { seed: String(seed) }),
@@ -62,6 +65,7 @@ function common(output: PipelineOutput, facts: ModelFacts, { model, call, latent
     ...(call.eta !== undefined && { eta: String(call.eta) }),
     ...(call.trueCfgScale !== undefined && { true_cfg_scale: String(call.trueCfgScale) }),
     ...(call.clipSkip !== undefined && { clip_skip: String(call.clipSkip) }),
+    ...(strength !== undefined && { strength: String(strength) }),
     num_inference_steps: String(call.numInferenceSteps ?? facts.family.defaults.numInferenceSteps),
     guidance_scale: String(call.guidanceScale ?? facts.family.defaults.guidanceScale),
     model: basename(resolve(model)),
@@ -71,14 +75,15 @@ function common(output: PipelineOutput, facts: ModelFacts, { model, call, latent
   }
 }
 
-/** What further text encoders were given, where that was said: of one picture, or of all as JSON. */
-function otherTexts({ call }: Settings, index?: number): Record<string, string> {
+/** What further text encoders were given and what was started from, where that was said: of one picture, or of all as JSON. */
+function otherTexts({ call, imageFiles }: Settings, index?: number): Record<string, string> {
   const { prompt2, prompt3, negativePrompt2, negativePrompt3 } = call
   const given = {
     prompt_2: prompt2,
     prompt_3: prompt3,
     negative_prompt_2: negativePrompt2,
     negative_prompt_3: negativePrompt3,
+    image: imageFiles.length > 0 ? imageFiles.map((file) => basename(file)) : undefined,
   }
   const of = (texts: string | string[]) => (index === undefined ? JSON.stringify(texts) : textOf(texts, index))
   return Object.fromEntries(Object.entries(given).flatMap(([name, texts]) => (texts ? [[name, of(texts)]] : [])))

@@ -83,6 +83,7 @@ export async function planMemory(
       variant,
       transformer: given,
       tokenizers,
+      imageToImage: call.image !== undefined,
       signal: call.signal,
     }
     const texts = prompt ?? 'a picture'

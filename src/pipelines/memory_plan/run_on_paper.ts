@@ -17,6 +17,7 @@ export interface PaperLoading {
   /** Of a source that gives no weights either. */
   readonly transformer?: SourceFile
   readonly tokenizers?: Readonly<Record<string, PromptTokenizer>>
+  readonly imageToImage?: boolean
   readonly signal?: AbortSignal
 }
 
@@ -71,7 +72,9 @@ export async function loadOnPaper({ traits, device: options, source, ...rest }: 
     device.arena.trim()
     const { numInferenceSteps = DISTINCT_STEPS } = call
     const steps = Math.min(numInferenceSteps, DISTINCT_STEPS)
-    const output = await pipe(prompt, { ...call, numInferenceSteps: steps, seed: 0 })
+    // As many of them as that, whatever an image would leave out.
+    const strength = call.image && 1
+    const output = await pipe(prompt, { ...call, numInferenceSteps: steps, strength, seed: 0 })
     return measure(pipe, platform.ledger, weights, output)
   }
 }
