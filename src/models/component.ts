@@ -2,7 +2,7 @@ import type { Device } from '../runtime/device.ts'
 import { DitError } from '../runtime/errors.ts'
 import { parseJson } from '../runtime/json.ts'
 import { type Checkpoint, openCheckpoint, openWeightsFile } from '../runtime/weights/checkpoint.ts'
-import { type LoadOptions, loadWeights } from '../runtime/weights/load.ts'
+import { type LoadOptions, type PreparedWeights, prepareWeights } from '../runtime/weights/load.ts'
 import { Parameters } from '../runtime/weights/parameters.ts'
 import { renamedCheckpoint } from '../runtime/weights/renamed.ts'
 import type { WeightShare } from '../runtime/weights/share.ts'
@@ -107,6 +107,9 @@ export interface ComponentOptions<Config = unknown> extends Omit<LoadOptions, 'i
   parts?: readonly Part[]
 }
 
+/** A network whose weights can be loaded, freed and loaded again, for as long as its source is open. */
+export interface PreparedComponent<C extends NetworkClass> extends Component<C>, PreparedWeights {}
+
 /** Loads the network in `dir` of a checkpoint onto a device. */
 export async function loadComponent<C extends NetworkClass>(
   device: Device,
@@ -115,18 +118,32 @@ export async function loadComponent<C extends NetworkClass>(
   dir: string,
   options: ComponentOptions<ConfigOf<C>> = {},
 ): Promise<Component<C>> {
+  const { load, ...component } = await prepareComponent(device, className, source, dir, options)
+  await load(options)
+  return component
+}
+
+/** Reads the config of the network in `dir`, and checks its weights by the headers of their files. */
+export async function prepareComponent<C extends NetworkClass>(
+  device: Device,
+  className: C,
+  source: Source,
+  dir: string,
+  options: Omit<ComponentOptions<ConfigOf<C>>, 'onProgress' | 'signal' | 'chunkBytes'> = {},
+): Promise<PreparedComponent<C>> {
   // The registry's entries differ in Config only, which this function passes through.
   const network = NETWORKS[className] as unknown as ComponentKind<ConfigOf<C>>
   const config = network.config(await readJson(source, joinPath(dir, 'config.json')))
-  if (options.share === 'none') return { className, config, weights: new Weights(device, new Map()) }
+  if (options.share === 'none') {
+    return { className, config, weights: new Weights(device, new Map()), load: async () => {} }
+  }
   const { file, variant } = options
   const stored = file ? await openWeightsFile(file) : await openCheckpoint(source, dir, network.stem, { variant })
   const named = network.original?.(stored) ?? stored
   const checkpoint = network.rename ? renamedCheckpoint(named, network.rename) : named
   const { parameters, ignore } = neededWeights(network, config, options.parts)
   const share = options.share?.(config)
-  const weights = await loadWeights(device, checkpoint, parameters, { ...options, share, ignore })
-  return { className, config, weights }
+  return { className, config, ...prepareWeights(device, checkpoint, parameters, { share, ignore }) }
 }
 
 /** The weights that these parts of a network need, and what else its checkpoint may hold. */

@@ -5,6 +5,7 @@ import type { Source, SourceFile } from '../runtime/weights/source.ts'
 import type { Components, Family } from './family.ts'
 import { checkImageToImage } from './input_images.ts'
 import { loadComponents } from './load_components.ts'
+import { checkOffload, type OffloadMode } from './offload.ts'
 import { openModel } from './open_model.ts'
 import type { PipelineOptions, PipelineOutput } from './options.ts'
 import { pipelineClass } from './pipeline_class.ts'
@@ -25,6 +26,11 @@ export interface FromPretrainedOptions extends Pick<DeviceOptions, 'memory' | 't
   transformer?: string | SourceFile
   /** SD3, FLUX: load the autoencoder's encoder too, which `image` of a call needs. */
   imageToImage?: boolean
+  /**
+   * 'components' has one of text encoders, transformer and autoencoder on the device at a time, and loads them anew for each
+   * call: less memory, more time, the same pictures. A source that is given stays needed then. Default 'none'.
+   */
+  offload?: OffloadMode
   /** Instead of the folder's own, by their folders, as diffusers takes components. */
   tokenizers?: Readonly<Record<string, PromptTokenizer>>
   /** Bytes of weights loaded so far, and in all, for one component after the other. */
@@ -58,18 +64,22 @@ export const DiffusionPipeline = {
   async fromPretrained(model: string | Source, options: FromPretrainedOptions = {}): Promise<Pipeline> {
     const source = typeof model === 'string' ? await openModel(model, options) : model
     let device = options.device
+    // What is loaded again and again is closed by `dispose`.
+    let close: (() => Promise<void>) | undefined = typeof model === 'string' ? () => source.close() : undefined
     try {
+      const offloads = checkOffload(options.offload) === 'components'
       const found = await pipelineClass(source)
       if (options.imageToImage) checkImageToImage(found.className, found.family)
       device ??= await Device.open(await openPlatform(), { memory: options.memory, tier: options.tier })
-      const components = await loadComponents(device, source, found, options)
+      const components = await loadComponents(device, source, found, options, offloads ? close : undefined)
+      if (offloads) close = undefined
       const name = typeof model === 'string' ? model : source.name
       return callable(found.family, name, components, device !== options.device)
     } catch (error) {
       if (device && device !== options.device) device.close()
       throw error
     } finally {
-      if (typeof model === 'string') await source.close()
+      await close?.()
     }
   },
 }

@@ -10,6 +10,7 @@ import type { Tensor } from '../runtime/tensor.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
 import type { Binning } from './binning.ts'
 import type { DenoisingNetwork } from './denoise.ts'
+import type { Offload } from './offload.ts'
 import type { PipelineOptions } from './options.ts'
 import type { OwnOption } from './own_options.ts'
 import type { PictureSize } from './picture_size.ts'
@@ -32,6 +33,8 @@ export interface Components {
   /** scheduler_config.json. */
   readonly schedulerConfig: unknown
   readonly preview?: PreviewMap
+  /** Where weights come and go. */
+  readonly offload?: Offload
 }
 
 /** The network of a folder, whose class is known. */

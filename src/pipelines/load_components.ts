@@ -3,6 +3,8 @@ import {
   type ComponentOptions,
   loadComponent,
   type NetworkClass,
+  type PreparedComponent,
+  prepareComponent,
   readJson,
 } from '../models/component.ts'
 import { loadTokenizer } from '../models/tokenizers/load_tokenizer.ts'
@@ -13,6 +15,7 @@ import type { Source } from '../runtime/weights/source.ts'
 import { componentVariants } from './component_variants.ts'
 import type { FromPretrainedOptions } from './diffusion_pipeline.ts'
 import type { Components } from './family.ts'
+import { Offload } from './offload.ts'
 import type { PipelineClass } from './pipeline_class.ts'
 import { PREVIEW_FILE, previewMap } from './preview.ts'
 import { decodes } from './shared_decoding.ts'
@@ -22,16 +25,37 @@ import { openTransformerFile } from './transformer_file.ts'
 
 type Share = ComponentOptions['share']
 
-/** Loads what this rank needs of a pipeline: tokenizers first, then a network after the other. */
+/**
+ * Loads what this rank needs of a pipeline: tokenizers first, then a network after the other; with `offload` no network,
+ * until it is needed.
+ *
+ * @param closeSource for what is loaded later: called where no more will be
+ */
 export async function loadComponents(
   device: Device,
   source: Source,
   { className, family, networks, tokenizers }: PipelineClass,
-  { ranks, variant, transformer, imageToImage = false, tokenizers: given, onProgress, signal }: FromPretrainedOptions,
+  {
+    ranks,
+    variant,
+    transformer,
+    imageToImage = false,
+    tokenizers: given,
+    offload,
+    onProgress,
+    signal,
+  }: FromPretrainedOptions,
+  closeSource?: () => Promise<void>,
 ): Promise<Components> {
   const mesh = ranks ?? oneRank()
+  const offloads = offload === 'components'
   const loaded: Record<string, Component<NetworkClass>> = {}
+  const prepared: Record<string, PreparedComponent<NetworkClass>> = {}
   const file = await openTransformerFile(transformer)
+  const closeAll = async () => {
+    await file?.close()
+    await closeSource?.()
+  }
   try {
     const texts: Record<string, PromptTokenizer> = {}
     for (const folder of tokenizers) texts[folder] = given?.[folder] ?? (await loadTokenizer(source, folder))
@@ -48,7 +72,8 @@ export async function loadComponents(
         parts: imageToImage ? undefined : (['decode'] as const),
         onProgress: (done: number, total: number) => onProgress?.(folder, done, total),
       }
-      loaded[folder] = await loadComponent(device, network, source, folder, { ...options, share })
+      if (offloads) prepared[folder] = await prepareComponent(device, network, source, folder, { ...options, share })
+      loaded[folder] = prepared[folder] ?? (await loadComponent(device, network, source, folder, { ...options, share }))
     }
     const { vae, ...others } = loaded
     const autoencoder = vae as unknown as Component<'AutoencoderKL'>
@@ -66,12 +91,14 @@ export async function loadComponents(
       imageToImage,
       schedulerConfig,
       preview,
+      offload: offloads ? new Offload(device, prepared, { onProgress, close: closeAll }) : undefined,
     }
   } catch (error) {
     for (const { weights } of Object.values(loaded)) weights.free()
+    if (offloads) await file?.close()
     throw error
   } finally {
-    await file?.close()
+    if (!offloads) await file?.close()
   }
 }
 

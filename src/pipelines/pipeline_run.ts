@@ -17,6 +17,7 @@ import type { RgbBytes } from './image/lanczos.ts'
 import { checkEncoding, ImageStart, leaveOutSteps } from './image_to_image.ts'
 import { inputImages, withImageDefaults } from './input_images.ts'
 import { RunNoise } from './noise.ts'
+import { textKey } from './offload.ts'
 import { checkNumber, type PipelineOptions, type PipelineOutput } from './options.ts'
 import { checkOwnOptions } from './own_options.ts'
 import { type PictureSize, sizeDrawn } from './picture_size.ts'
@@ -60,6 +61,7 @@ export class LoadedPipeline {
   dispose(): void {
     for (const { weights } of [...Object.values(this.components.networks), this.components.vae]) weights.free()
     this.components.device.arena.trim()
+    void this.components.offload?.close()
   }
 }
 
@@ -133,11 +135,17 @@ class PipelineRun {
     const start = this.#imageStart(noise)
     const initial = this.#share(noise.initial())
     const texts = this.#readTexts()
-    await start?.rehearse(g)
-    await this.#rehearse(texts)
+    const { offload } = this.#c
+    const rehearse = async () => {
+      if (start) await offload?.enter(g, 'vae')
+      await start?.rehearse(g)
+      await this.#rehearse(texts)
+    }
+    await (offload ? offload.rehearsal(rehearse) : rehearse())
     throwIfAborted(this.#options.signal)
 
     const { initNoiseSigma } = this.#scheduler
+    if (start) await offload?.enter(g, 'vae', this.#options.signal)
     const scaled = start
       ? await start.latents(g, this.#scheduler, initial)
       : initial.map((value) => value * initNoiseSigma)
@@ -153,6 +161,7 @@ class PipelineRun {
       this.#warnings.push('the seed changes nothing: latents are given, and the scheduler draws no noise in its steps')
     }
     if (!latents || !this.#crew.leads) {
+      if (this.#decodes) await offload?.enter(g, 'vae', this.#options.signal)
       if (this.#decodes) await assist(g, this.#c.vae, this.#ranks, this.#latentShape, this.#options.signal)
       return this.#output([], new Float32Array(), noise.seed)
     }
@@ -170,6 +179,7 @@ class PipelineRun {
 
   async #decode(data: Float32Array): Promise<DitImage[]> {
     if (!this.#decodes) return []
+    await this.#c.offload?.enter(this.#g, 'vae', this.#options.signal)
     const { outHeight: height, outWidth: width } = this.#size
     const options = { height, width, signal: this.#options.signal }
     return decodePictures(this.#g, this.#decoder(), { data, shape: this.#latentShape }, options)
@@ -234,17 +244,27 @@ class PipelineRun {
   }
 
   /** The transformer, told what to draw. */
-  #encodeTexts({ rows, ...read }: BatchTexts & ReadTexts): Promise<DenoisingNetwork> {
+  #encodeTexts(read: BatchTexts & ReadTexts): Promise<DenoisingNetwork> {
+    const { rows } = read
     const g = this.#g
     return g.phase('text', async () => {
       const { network } = await g.scope(async () => {
-        const unique = await sharedText(g, this.#ranks, read)
+        const { offload } = this.#c
+        const unique = await sharedText(g, this.#ranks, offload ? { ...read, encode: this.#encoding(read) } : read)
+        await offload?.enter(g, 'transformer', this.#options.signal)
         const ids = g.upload(rows, [rows.length], 'rows')
         const encoded = unique.map((of) => gather(g, of, ids))
         return read.network(g, { encoded, rows, blocks: this.#crew.blocks, size: this.#size })
       })
       return network
     })
+  }
+
+  /** Where encoders come and go. Those that ranks share are run by all of them or by none, which only encoding is sure of. */
+  #encoding({ texts, encode }: BatchTexts & ReadTexts): ReadTexts['encode'] {
+    const { shardT5Encoder } = this.#ranks.config
+    const key = shardT5Encoder ? undefined : textKey(texts, this.#options)
+    return this.#c.offload!.encoding(encode, key, this.#options.signal)
   }
 
   #denoising(network: DenoisingNetwork, latents: Tensor): DenoiseOptions {
@@ -254,6 +274,7 @@ class PipelineRun {
   /** Compiles all kernels side by side, and fails now if the sizes do not fit the device. */
   async #rehearse(texts: BatchTexts & ReadTexts): Promise<void> {
     const g = this.#g
+    if (this.#decodes) await this.#c.offload?.enter(g, 'vae')
     if (this.#decodes) await rehearseDecoding(g, this.#decoder(), this.#latentShape)
     await g.rehearse(async () => {
       const network = await this.#encodeTexts(texts)

@@ -37,7 +37,8 @@ export interface RankOutput {
 }
 
 /** Options of loading that cross threads. */
-export interface PlainLoading extends Pick<FromPretrainedOptions, 'memory' | 'tier' | 'variant' | 'imageToImage'> {
+export interface PlainLoading
+  extends Pick<FromPretrainedOptions, 'memory' | 'tier' | 'variant' | 'offload' | 'imageToImage'> {
   /** As there; a file of a source crosses no thread. */
   readonly transformer?: string
   /** Where it draws together with others. */
@@ -63,7 +64,7 @@ const rank = {
   load(call: number, model: string, options: PlainLoading, onProgress?: OnProgress): Promise<Outcome<string>> {
     return calls.outcome(call, async (signal, told) => {
       await unload()
-      const { place, platform, memory, tier, variant, transformer, imageToImage } = options
+      const { place, platform, memory, tier, variant, transformer, offload, imageToImage } = options
       try {
         // One that is open has compiled its kernels.
         device ??= await Device.open(await openPlatform(platform), { memory, tier })
@@ -73,6 +74,7 @@ const rank = {
           ranks: placed?.ranks,
           variant,
           transformer,
+          offload,
           imageToImage,
           signal,
           onProgress: onProgress && ((...news) => told(onProgress(...news))),

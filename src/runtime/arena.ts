@@ -41,6 +41,9 @@ export class Arena {
   reserved = 0
   /** The most that `reserved` ever was. */
   peak = 0
+  /** The most that activations and weights ever were together. */
+  peakWithWeights = 0
+  #weights = 0
   /** The most bytes it may hold, from --memory; Infinity where nobody said. */
   budget = Number.POSITIVE_INFINITY
   /** What each phase of the runs so far needed at most, in the order in which they last began. */
@@ -124,6 +127,12 @@ export class Arena {
     )
   }
 
+  /** Told of the bytes that weights take beside it. */
+  set weights(bytes: number) {
+    this.#weights = bytes
+    this.peakWithWeights = Math.max(this.peakWithWeights, this.reserved + bytes)
+  }
+
   /** From here on, what is taken counts for this phase. */
   enter(phase: string): void {
     const before = this.phases.get(phase) ?? { used: 0, greatest: 0 }
@@ -136,6 +145,7 @@ export class Arena {
   #note(taken: number): void {
     this.#used += taken
     this.peak = Math.max(this.peak, this.reserved)
+    this.peakWithWeights = Math.max(this.peakWithWeights, this.reserved + this.#weights)
     const { used = 0, greatest = 0 } = this.phases.get(this.#phase) ?? {}
     this.phases.set(this.#phase, { used: Math.max(used, this.#used), greatest: Math.max(greatest, taken) })
   }

@@ -1,4 +1,4 @@
-import { adapterName, bestTier, isSoftware } from './adapter.ts'
+import { adapterName, bestTier, isSoftware, SUBGROUP_MATRIX, TIERS } from './adapter.ts'
 import { allocate } from './allocation.ts'
 import { Arena, megabytes } from './arena.ts'
 import { DitError } from './errors.ts'
@@ -31,7 +31,7 @@ const LIMITS = [
   'maxStorageBuffersPerShaderStage',
 ] as const
 
-const FEATURES: GPUFeatureName[] = ['timestamp-query', 'shader-f16', 'subgroups' as GPUFeatureName]
+const FEATURES = ['timestamp-query', 'shader-f16', 'subgroups', SUBGROUP_MATRIX] as GPUFeatureName[]
 
 /** One opened WebGPU device with what hangs on it: compiled pipelines, the arena, the fate of the device. */
 export class Device {
@@ -60,11 +60,11 @@ export class Device {
   static async open(platform: GpuPlatform, options: DeviceOptions = {}): Promise<Device> {
     const adapter = await requestAdapter(platform, { powerPreference: 'high-performance' })
     const { tier } = options
-    if (tier && tier !== 'f32' && bestTier(adapter.features) !== tier) {
+    if (tier && tier !== 'f32' && TIERS.indexOf(bestTier(adapter)) < TIERS.indexOf(tier)) {
       throw new DitError(
         'unsupported',
         `tier ${tier} was asked for, and this adapter has no ${tier === 'f16' ? 'shader-f16' : 'kernels of that tier'}`,
-        `leave --tier out, or use --tier ${bestTier(adapter.features)}`,
+        `leave --tier out, or use --tier ${bestTier(adapter)}`,
       )
     }
     const requiredLimits: Record<string, number> = {}
@@ -106,7 +106,7 @@ export class Device {
     this.pipelines =
       elder?.pipelines ?? new PipelineCache(gpu, (work) => this.phase('compile', () => this.settled(work())))
     this.arena = new Arena(gpu)
-    this.tier = options.tier ?? bestTier(this.features)
+    this.tier = options.tier ?? bestTier(this)
     this.target = { tier: this.tier, software: isSoftware(info), quads: this.features.has('subgroups') }
     this.#rest = this.target.software ? rest : undefined
     this.#checked = options.checked ?? false
@@ -217,13 +217,17 @@ export class Device {
         'state more with --memory, or use a smaller model',
       )
     }
-    this.weightBytes += bytes
-    this.arena.budget = this.#memory - this.weightBytes
+    this.#holds(this.weightBytes + bytes)
   }
 
   releaseWeights(bytes: number): void {
-    this.weightBytes -= bytes
-    this.arena.budget = this.#memory - this.weightBytes
+    this.#holds(this.weightBytes - bytes)
+  }
+
+  #holds(weightBytes: number): void {
+    this.weightBytes = weightBytes
+    this.arena.weights = weightBytes
+    this.arena.budget = this.#memory - weightBytes
   }
 
   /** A buffer of its own, outside the arena. @throws DitError 'out-of-memory' */

@@ -146,7 +146,7 @@ export class Recorder {
     const rehearsing = this.#rehearsing
     const flushed = this.#flushing.then(async () => {
       try {
-        const places = await this.#place(dispatches)
+        const places = await this.#place(dispatches, rehearsing)
         if (!rehearsing) await submit(this.device, dispatches, places)
       } finally {
         this.#placed = false
@@ -206,7 +206,7 @@ export class Recorder {
    * Compiles the kernels and gives every tensor a buffer for its life: one list of placements, inputs then outputs, a
    * dispatch. Where that fails, nothing of theirs stays behind.
    */
-  async #place(dispatches: readonly Dispatch[]): Promise<Placement[][]> {
+  async #place(dispatches: readonly Dispatch[], rehearsing: boolean): Promise<Placement[][]> {
     const places: Placement[][] = []
     try {
       this.device.throwIfFailed()
@@ -214,7 +214,7 @@ export class Recorder {
       this.#placed = true
       await this.device.allocating(() => {
         for (const dispatch of dispatches) {
-          places.push(this.#placesOf(dispatch))
+          places.push(this.#placesOf(dispatch, rehearsing))
           this.#used(dispatch)
         }
       })
@@ -225,12 +225,14 @@ export class Recorder {
     }
   }
 
-  #placesOf(dispatch: Dispatch): Placement[] {
-    return tensorsOf(dispatch).map((tensor) => {
+  #placesOf(dispatch: Dispatch, rehearsing: boolean): Placement[] {
+    return tensorsOf(dispatch).flatMap((tensor) => {
       if (!tensor.placement && (dispatch.outputs.includes(tensor) || this.#placeholders.has(tensor))) {
         tensor.placement = this.#arena.take(tensor.bytes, tensor.label, this)
       }
       if (tensor.placement) return tensor.placement
+      // Weights that will be there when it counts.
+      if (rehearsing && tensor.persistent) return []
       throw new DitError('validation', `${dispatch.kernel.name} reads ${shapeText(tensor.shape)} that nothing wrote`)
     })
   }

@@ -47,10 +47,11 @@ describe('webdit plan', () => {
     const flags = ['--model', EMOJI, '--prompt', 'cat', '--height', '256', '--width', '256']
     const { code, out } = await planWithoutDevice(...flags, '--memory', '64MiB')
     expect(code).toBe(1)
-    expect(out.at(-3)).toMatch(
+    expect(out.at(-4)).toMatch(
       /^It does not fit: activations need more than the .* MiB that --memory leaves for them\.$/,
     )
-    expect(out.at(-2)).toBe('  With --enable_tiling it does.')
+    expect(out.at(-3)).toBe('  With --enable_tiling it does.')
+    expect(out.at(-2)).toMatch(/^ {2}With --offload components it does: [\d.]+ MiB at most, /)
     const [, advice] = /^ {2}The largest that fits: (.*)$/.exec(out.at(-1)!)!
     const smaller = [...flags.slice(0, 4), ...advice.split(' ')]
     expect(await planWithoutDevice(...smaller, '--memory', '64MiB')).toMatchObject({ code: 0 })

@@ -2,6 +2,7 @@ import type { ParallelConfig } from '../../parallel/config/parallel_config.ts'
 import type { Span } from '../../parallel/trace/timeline.ts'
 import { DiffusionPipeline } from '../../pipelines/diffusion_pipeline.ts'
 import { type ModelFacts, modelFacts } from '../../pipelines/model_facts.ts'
+import type { OffloadMode } from '../../pipelines/offload.ts'
 import type { PipelineOutput } from '../../pipelines/options.ts'
 import { startTeam, type TeamKind } from '../../pipelines/team/start_team.ts'
 import type { TeamOptions } from '../../pipelines/team/team.ts'
@@ -32,6 +33,7 @@ export interface Loading {
   readonly model: string
   readonly variant: string | undefined
   readonly transformer: string | undefined
+  readonly offload: OffloadMode
   /** Whether drawing starts from pictures. */
   readonly imageToImage: boolean
   readonly choice: DeviceChoice
@@ -42,7 +44,7 @@ export interface Loading {
 
 /** One device. */
 export async function drawAlone(loading: Loading, device: Device): Promise<Drawing> {
-  const { source, variant, transformer, imageToImage, io } = loading
+  const { source, variant, transformer, offload, imageToImage, io } = loading
   const facts = await modelFacts(source)
   const began = performance.now()
   const pipe = await device.phase('load', () =>
@@ -50,12 +52,13 @@ export async function drawAlone(loading: Loading, device: Device): Promise<Drawi
       device,
       variant,
       transformer,
+      offload,
       imageToImage,
       signal: io.signal,
       onProgress: progressOn(io),
     }),
   )
-  loaded(loading, facts, `${megabytes(device.weightBytes)} `, began)
+  loaded(loading, facts, offload === 'none' ? `${megabytes(device.weightBytes)} ` : '', began)
   return {
     facts,
     device,
@@ -71,13 +74,14 @@ export async function drawTogether(
   config: ParallelConfig,
   kind: TeamKind | undefined,
 ): Promise<Drawing> {
-  const { source, model, variant, transformer, imageToImage, choice, io } = loading
+  const { source, model, variant, transformer, offload, imageToImage, choice, io } = loading
   const facts = await modelFacts(source)
   const began = performance.now()
   const team = await startTeam(model, config, {
     kind,
     variant,
     transformer,
+    offload,
     imageToImage,
     memory: choice.memory,
     tier: choice.tier,

@@ -14,6 +14,12 @@ export const GENERATE_OPTIONS: readonly OptionSpec[] = [
     help: "Weights of the transformer instead of the model's, whose config.json stays: a path or an http(s) address. FLUX and SD3 by their authors' tensor names, too.",
   },
   {
+    name: 'offload',
+    type: 'text',
+    value: 'none|components',
+    help: 'components has one of text encoders, transformer and autoencoder on the device at a time, and reads weights anew when they are needed: less memory, more time, the same pictures. Default: none.',
+  },
+  {
     name: 'output_directory',
     type: 'text',
     value: 'FOLDER',

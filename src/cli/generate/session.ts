@@ -57,6 +57,7 @@ export async function withSession(
       model: settings.model,
       variant: settings.variant,
       transformer: settings.transformer,
+      offload: settings.offload,
       imageToImage: settings.call.image !== undefined,
       choice: deviceChoice(args),
       traced: args.has('trace'),

@@ -1,3 +1,4 @@
+import { OFFLOAD_MODES, type OffloadMode } from '../../pipelines/offload.ts'
 import { randomModelName } from '../../pipelines/random_models/random_source.ts'
 import { readCall } from '../../pipelines/request_flags.ts'
 import type { TeamOptions } from '../../pipelines/team/team.ts'
@@ -16,6 +17,7 @@ export interface Settings {
   variant: string | undefined
   /** A file of the transformer's weights. */
   transformer: string | undefined
+  offload: OffloadMode
   /** As the pipeline takes them; latents and images come from their files later. */
   call: Omit<TeamOptions, 'onStep'>
 }
@@ -37,8 +39,17 @@ export function readSettings(args: ParsedArgs): Settings {
     imageFiles: args.texts('image'),
     variant: args.text('variant'),
     transformer: args.text('transformer'),
+    offload: readOffload(args),
     call: { ...call, seed: args.number('seed') },
   }
+}
+
+/** What is offloaded. @throws UsageError for a word that says nothing of that */
+export function readOffload(args: ParsedArgs): OffloadMode {
+  const given = args.text('offload') ?? 'none'
+  const mode = OFFLOAD_MODES.find((one) => one === given)
+  if (mode) return mode
+  throw new UsageError(`--offload is ${JSON.stringify(given)}, expected ${OFFLOAD_MODES.join(' or ')}`)
 }
 
 /** The folder of the model. @throws UsageError where none is given and none is installed */

@@ -6,10 +6,10 @@ import { measuredShapes } from '../../pipelines/mesh_plan/measured_shapes.ts'
 import { planMeshes } from '../../pipelines/mesh_plan/plan_meshes.ts'
 import { readCall } from '../../pipelines/request_flags.ts'
 import { type DeviceTraits, traitsOf } from '../../runtime/paper_device.ts'
-import type { CliIo, Command, DeviceChoice, ParsedArgs } from '../command.ts'
+import { type CliIo, type Command, type DeviceChoice, type ParsedArgs, UsageError } from '../command.ts'
 import { deviceChoice } from '../device_options.ts'
 import { GENERATE_OPTIONS } from '../generate/options.ts'
-import { readModel } from '../generate/settings.ts'
+import { readModel, readOffload } from '../generate/settings.ts'
 import { countCards, machineOf } from './machine.ts'
 import { meshPlanJson, meshPlanLines } from './mesh_report.ts'
 import { MACHINE_OPTIONS } from './quantities.ts'
@@ -58,6 +58,7 @@ With --devices it ranks all ways to divide the picture among so many, or plans t
       ...(asksDevice(args) ? await askDevice(choice, io) : {}),
       variant: args.text('variant'),
       transformer: args.text('transformer'),
+      offload: readOffload(args),
       call: { ...readCall(args), signal: io.signal },
     })
     io.print(args.has('json') ? JSON.stringify(plan, null, 2) : planLines(plan).join('\n'))
@@ -66,6 +67,12 @@ With --devices it ranks all ways to divide the picture among so many, or plans t
 }
 
 async function planForDevices(args: ParsedArgs, io: CliIo, { config, devices, choose }: ParallelArgs): Promise<number> {
+  if (readOffload(args) !== 'none') {
+    throw new UsageError(
+      '--offload is given with devices, and plans of several count all weights at once',
+      'Leave it out, or plan for one device.',
+    )
+  }
   const ranks = !choose ? sizeOf(config.degrees) : devices === 'auto' ? await countCards(args, io) : devices!
   if (!choose) checkParallelConfig(config, devices === 'auto' ? undefined : devices)
   const model = readModel(args)

@@ -13,6 +13,15 @@ export function planLines(plan: MemoryPlan): string[] {
       plan.weightsAndActivations,
       'what --memory bounds; buffers are kept for reuse',
     ],
+    ...(plan.withoutOffload === undefined
+      ? []
+      : [
+          [
+            'saved by --offload components',
+            plan.withoutOffload - plan.weightsAndActivations,
+            `without it ${megabytes(plan.withoutOffload)}; weights come one group at a time`,
+          ] satisfies Row,
+        ]),
     ['at most: with staging and uniforms', plan.device],
     ['greatest buffer', plan.greatestBuffer.bytes, `the device allows ${megabytes(plan.bufferLimit)}`],
   ]
@@ -20,6 +29,7 @@ export function planLines(plan: MemoryPlan): string[] {
     ['runtime, driver and kernels', host.runtime],
     ['on the way to the device and back', host.transfers],
     ['latents and pictures', host.pictures],
+    ...(host.texts > 0 ? [['encoded texts', host.texts] satisfies Row] : []),
     plan.software ? ['at most, with the device, which is this CPU', host.total + plan.device] : ['at most', host.total],
   ]
   return [
@@ -45,13 +55,18 @@ function table(rows: readonly Row[]): string[] {
   })
 }
 
-function verdict({ fits, problem, fitsTiled, largest, weights }: MemoryPlan): string[] {
+function verdict({ fits, problem, fitsTiled, fitsOffloaded, largest, weights }: MemoryPlan): string[] {
   if (fits) return ['It fits.']
   const total = Object.values(weights).reduce((sum, bytes) => sum + bytes, 0)
   const size = largest && `--height ${largest.height} --width ${largest.width} --no_use_resolution_binning`
   return [
     `It does not fit: ${problem}.`,
     ...(fitsTiled ? ['  With --enable_tiling it does.'] : []),
+    ...(fitsOffloaded === undefined
+      ? []
+      : [
+          `  With --offload components it does: ${megabytes(fitsOffloaded)} at most, and weights are read for each call.`,
+        ]),
     size
       ? `  The largest that fits: ${size}`
       : `  No size fits beside ${megabytes(total)} of weights: it takes more memory, another device or a smaller model.`,

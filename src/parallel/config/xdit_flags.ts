@@ -18,8 +18,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   no_reshard_after_forward: 'Leave out --shard_dit: each rank then keeps all weights.',
   memory_efficient_sharding: 'Leave it out: --shard_dit never loads more than a share of a block.',
   split_scheme: 'Leave it out: columns are split before attention and in the feed-forward, rows behind.',
-  enable_model_cpu_offload:
-    'Use --memory SIZE with --enable_tiling, --shard_t5_encoder and --shard_dit, or more devices.',
+  enable_model_cpu_offload: 'Use --offload components, or more devices with --shard_t5_encoder and --shard_dit.',
   enable_sequential_cpu_offload:
     'Use --memory SIZE with --enable_tiling, --shard_t5_encoder and --shard_dit, or more devices.',
   use_fp8_t5_encoder: 'Use --tier f16, or --shard_t5_encoder.',

@@ -9,6 +9,8 @@ export interface HostMemory {
   readonly transfers: number
   /** Latents and pictures, with what making a picture of them takes. */
   readonly pictures: number
+  /** Encoded texts that are kept so that encoders need not be loaded again. */
+  readonly texts: number
   readonly total: number
 }
 
@@ -31,6 +33,7 @@ export function hostBytes(
   ledger: BufferLedger,
   { images, latents }: PipelineOutput,
   drawn: { height: number; width: number },
+  texts = 0,
 ): HostMemory {
   const transfers = CHUNKS * ledger.peakMapped + COPIES_OF_UPLOADS * ledger.peakWritten
   const pixels = images.map(({ data }) => data.byteLength)
@@ -42,5 +45,5 @@ export function hostBytes(
     decoded +
     4 * (pixels[0] ?? 0) +
     COPIES_OF_PIXELS * (pixels[0] ?? 0)
-  return { runtime: RUNTIME, transfers, pictures, total: RUNTIME + transfers + pictures }
+  return { runtime: RUNTIME, transfers, pictures, texts, total: RUNTIME + transfers + pictures + texts }
 }

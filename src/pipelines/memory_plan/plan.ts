@@ -3,6 +3,7 @@ import type { DeviceOptions } from '../../runtime/device.ts'
 import { DitError } from '../../runtime/errors.ts'
 import type { DeviceTraits } from '../../runtime/paper_device.ts'
 import type { Source, SourceFile } from '../../runtime/weights/source.ts'
+import { checkOffload, type OffloadMode } from '../offload.ts'
 import { openModel } from '../open_model.ts'
 import type { PipelineOptions } from '../options.ts'
 import { pipelineClass } from '../pipeline_class.ts'
@@ -18,6 +19,7 @@ export interface PlanOptions extends Pick<DeviceOptions, 'memory' | 'tier'> {
   /** As DiffusionPipeline.fromPretrained takes them. */
   variant?: string
   transformer?: string | SourceFile
+  offload?: OffloadMode
   /** The call to plan for. */
   call?: Omit<PipelineOptions, 'onStep' | 'latents' | 'seed'>
 }
@@ -36,6 +38,11 @@ export interface MemoryPlan extends MeasuredRun {
   readonly problem?: string
   /** Where it does not fit: whether enableTiling would make it fit. */
   readonly fitsTiled?: boolean
+  readonly offload: OffloadMode
+  /** What weights and activations would need where nothing is offloaded, if `offload` says that something is. */
+  readonly withoutOffload?: number
+  /** Where it does not fit: what they need with offload 'components', if it fits then. */
+  readonly fitsOffloaded?: number
   /** Where it does not fit: the largest pictures of that shape that would, without resolution binning; absent where none would. */
   readonly largest?: Size
   /** Weight files that are not in the folder; their sizes are those that config.json calls for. */
@@ -65,7 +72,7 @@ const GENEROUS = { maxBufferSize: 2 ** 34, maxStorageBufferBindingSize: 2 ** 34 
 export async function planMemory(
   model: string | Source,
   prompt: string | string[] | undefined,
-  { device: traits = TYPICAL_GPU, memory, tier, variant, transformer, call = {} }: PlanOptions = {},
+  { device: traits = TYPICAL_GPU, memory, tier, variant, transformer, offload, call = {} }: PlanOptions = {},
 ): Promise<MemoryPlan> {
   const opened = typeof model === 'string' ? await openModel(model, { signal: call.signal }) : model
   let file: TransformerFile | undefined
@@ -82,25 +89,32 @@ export async function planMemory(
       device: { memory, tier },
       variant,
       transformer: given,
+      offload,
       tokenizers,
       imageToImage: call.image !== undefined,
       signal: call.signal,
     }
     const texts = prompt ?? 'a picture'
     const { maxBufferSize = BINDING, maxStorageBufferBindingSize = BINDING } = traits.limits
-    const common = {
+    const common: Omit<MemoryPlan, keyof MeasuredRun | 'fits'> & { withoutOffload?: number } = {
       pipeline: className,
       software: isSoftware(traits.info),
       bufferLimit: Math.min(maxBufferSize, maxStorageBufferBindingSize),
       withoutWeights: source.withoutWeights,
+      offload: checkOffload(offload),
     }
     let draw: DrawOnPaper | undefined
     const outcome = await attempt(async () => {
       draw = await loadOnPaper(loading)
       return draw(texts, call)
     })
+    const generous = { ...loading, traits: { ...traits, limits: GENEROUS }, device: { tier } }
+    if (common.offload === 'components') {
+      const drawWithout = await loadOnPaper({ ...generous, offload: 'none' })
+      common.withoutOffload = (await drawWithout(texts, call)).weightsAndActivations
+    }
     if (typeof outcome !== 'string') return { ...outcome, ...common, fits: true }
-    const drawAnyway = await loadOnPaper({ ...loading, traits: { ...traits, limits: GENEROUS }, device: { tier } })
+    const drawAnyway = await loadOnPaper(generous)
     const measured = await drawAnyway(texts, call)
     const fits = async (change: PipelineOptions): Promise<boolean> => {
       if (!draw) return false
@@ -109,7 +123,11 @@ export async function planMemory(
     }
     const fitsTiled = !call.enableTiling && (await fits({ enableTiling: true }))
     const largest = await largestSize(measured, (size) => fits({ ...size, useResolutionBinning: false }))
-    return { ...measured, ...common, fits: false, problem: outcome, fitsTiled, largest }
+    const offloaded =
+      common.offload === 'none' &&
+      (await attempt(async () => (await loadOnPaper({ ...loading, offload: 'components' }))(texts, call)))
+    const fitsOffloaded = typeof offloaded === 'object' ? offloaded.weightsAndActivations : undefined
+    return { ...measured, ...common, fits: false, problem: outcome, fitsTiled, fitsOffloaded, largest }
   } finally {
     await file?.close()
     if (typeof model === 'string') await opened.close()

@@ -4,6 +4,7 @@ import { Device, type DeviceOptions } from '../../runtime/device.ts'
 import { type DeviceTraits, paperPlatform } from '../../runtime/paper_device.ts'
 import type { Source, SourceFile } from '../../runtime/weights/source.ts'
 import { DiffusionPipeline, type Pipeline } from '../diffusion_pipeline.ts'
+import type { OffloadMode } from '../offload.ts'
 import type { PipelineOptions, PipelineOutput } from '../options.ts'
 import type { PromptTokenizer } from '../text.ts'
 import { type HostMemory, hostBytes } from './host_memory.ts'
@@ -16,6 +17,7 @@ export interface PaperLoading {
   readonly variant?: string
   /** Of a source that gives no weights either. */
   readonly transformer?: SourceFile
+  readonly offload?: OffloadMode
   readonly tokenizers?: Readonly<Record<string, PromptTokenizer>>
   readonly imageToImage?: boolean
   readonly signal?: AbortSignal
@@ -30,7 +32,7 @@ export type DrawOnPaper = (prompt: string | string[], call: PipelineOptions) => 
 /** What a run needed; bytes throughout. */
 export interface MeasuredRun {
   readonly tier: string
-  /** Weights on the device, by component. */
+  /** Weights, by component: all on the device unless they are offloaded. */
   readonly weights: Readonly<Record<string, number>>
   /** Activations on the device, by phase of the run. */
   readonly phases: Readonly<Record<string, PhaseMemory>>
@@ -56,16 +58,9 @@ const DISTINCT_STEPS = 6
 export async function loadOnPaper({ traits, device: options, source, ...rest }: PaperLoading): Promise<DrawOnPaper> {
   const platform = paperPlatform(traits)
   const device = await Device.open(platform, options)
-  const weights: Record<string, number> = {}
-  let before = 0
   const pipe = await DiffusionPipeline.fromPretrained(source, {
     device,
     ...rest,
-    onProgress(component, loaded, total) {
-      if (loaded !== total) return
-      weights[component] = device.weightBytes - before
-      before = device.weightBytes
-    },
   })
   return async (prompt, call) => {
     // What drawings before this one left would be reused.
@@ -75,14 +70,13 @@ export async function loadOnPaper({ traits, device: options, source, ...rest }: 
     // As many of them as that, whatever an image would leave out.
     const strength = call.image && 1
     const output = await pipe(prompt, { ...call, numInferenceSteps: steps, strength, seed: 0 })
-    return measure(pipe, platform.ledger, weights, output)
+    return measure(pipe, platform.ledger, output)
   }
 }
 
 function measure(
-  { components: { vae }, device }: Pipeline,
+  { components: { networks, vae, offload }, device }: Pipeline,
   ledger: BufferLedger,
-  weights: MeasuredRun['weights'],
   output: PipelineOutput,
 ): MeasuredRun {
   const { scale } = vae.config
@@ -90,12 +84,14 @@ function measure(
   const [height, width] = [rows * scale, columns * scale]
   return {
     tier: device.tier,
-    weights,
+    weights: Object.fromEntries(
+      Object.entries({ ...networks, vae }).map(([name, { weights }]) => [name, weights.bytes]),
+    ),
     phases: Object.fromEntries(device.arena.phases),
-    weightsAndActivations: device.weightBytes + device.arena.peak,
+    weightsAndActivations: device.arena.peakWithWeights,
     device: ledger.peak,
     greatestBuffer: ledger.greatest,
-    host: hostBytes(ledger, output, { height, width }),
+    host: hostBytes(ledger, output, { height, width }, offload?.texts.bytes),
     pictures,
     height,
     width,

@@ -30,6 +30,13 @@ interface Reading extends Values {
   into(chunk: Uint8Array): Promise<void>
 }
 
+/** Weights that have no bytes yet, or no longer: which they are, and how large, is known. */
+export interface PreparedWeights {
+  readonly weights: Weights
+  /** Reads them from the checkpoint; after `weights.free()` it may be called again. */
+  load(options?: Pick<LoadOptions, 'onProgress' | 'signal' | 'chunkBytes'>): Promise<void>
+}
+
 /**
  * Loads `parameters` from a checkpoint: bytes go from the file through mapped device memory, and a kernel converts and
  * lays them out. Names and shapes are checked both ways before the first byte is read.
@@ -40,43 +47,53 @@ export async function loadWeights(
   parameters: Parameters,
   options: LoadOptions = {},
 ): Promise<Weights> {
-  matchNames(new Map([...parameters.all].map(([name, p]) => [name, p.shape])), checkpoint, { ignore: options.ignore })
-  const share = options.share ?? {}
+  const { weights, load } = prepareWeights(device, checkpoint, parameters, options)
+  await load(options)
+  return weights
+}
+
+/** Checks names and shapes of what is to be loaded, and reads nothing. */
+export function prepareWeights(
+  device: Device,
+  checkpoint: Checkpoint,
+  parameters: Parameters,
+  { share = {}, ignore }: Pick<LoadOptions, 'share' | 'ignore'>,
+): PreparedWeights {
+  matchNames(new Map([...parameters.all].map(([name, p]) => [name, p.shape])), checkpoint, { ignore })
   const { gathering } = share
   const wanted = [...parameters.all].filter(([, parameter]) => needed(parameter, share))
   const tensors = new Map<string, Tensor>()
-  const blocks = gathering && new ShardedBlocks(device, gathering)
+  const blocks = gathering && new ShardedBlocks(device, gathering, blockLayouts(wanted, share, device.target))
   const weights = new Weights(device, tensors, '', blocks)
-  return device.during(async () => {
-    try {
-      const readings: Reading[] = wanted
-        .filter(([, { at }]) => !blocks || typeof at !== 'number')
-        .map(([name, parameter]) => {
-          const slice = sliceOf(parameter, share)
-          const tensor = deviceTensor(name, { ...parameter, shape: slicedShape(parameter.shape, slice) }, device.target)
-          const values = { name, parameter, slice }
-          const into = async (chunk: Uint8Array) => {
-            tensor.placement = await weightBuffer(device, tensor.bytes, `weight ${name}`)
-            tensors.set(name, tensor)
-            await fill(device, checkpoint, tensor, values, chunk)
-          }
-          return { ...values, into }
-        })
-      if (blocks) {
-        const sharded = await blocks.allocate(blockLayouts(wanted, share, device.target))
-        for (const { layout, shares, own } of sharded) {
-          for (const weight of valuesIn(layout, shares[gathering.index])) {
-            readings.push({ ...weight, into: (chunk) => fillShare(device, checkpoint, weight, own!, chunk) })
-          }
-        }
+  const readings: Reading[] = wanted
+    .filter(([, { at }]) => !blocks || typeof at !== 'number')
+    .map(([name, parameter]) => {
+      const slice = sliceOf(parameter, share)
+      const tensor = deviceTensor(name, { ...parameter, shape: slicedShape(parameter.shape, slice) }, device.target)
+      tensors.set(name, tensor)
+      const values = { name, parameter, slice }
+      const into = async (chunk: Uint8Array) => {
+        tensor.placement = await weightBuffer(device, tensor.bytes, `weight ${name}`)
+        await fill(device, checkpoint, tensor, values, chunk)
       }
-      await readAll(device, checkpoint, readings, options)
-      return weights
-    } catch (error) {
-      weights.free()
-      throw error
+      return { ...values, into }
+    })
+  for (const { layout, shares, own } of blocks?.blocks ?? []) {
+    for (const weight of valuesIn(layout, shares[gathering!.index])) {
+      readings.push({ ...weight, into: (chunk) => fillShare(device, checkpoint, weight, own!, chunk) })
     }
-  })
+  }
+  const load: PreparedWeights['load'] = (options = {}) =>
+    device.during(async () => {
+      try {
+        await blocks?.allocate()
+        await readAll(device, checkpoint, readings, options)
+      } catch (error) {
+        weights.free()
+        throw error
+      }
+    })
+  return { weights, load }
 }
 
 async function readAll(

@@ -26,47 +26,58 @@ interface ShardedBlock {
 export class ShardedBlocks {
   readonly #device: Device
   readonly #gathering: Gathering
-  readonly #blocks: ShardedBlock[] = []
+  readonly blocks: readonly ShardedBlock[]
   readonly #buffers: Placement[] = []
   /** On its way to be whole. */
   #next: { readonly at: number; readonly gathered: Promise<void> } | undefined
 
-  constructor(device: Device, gathering: Gathering) {
+  constructor(device: Device, gathering: Gathering, layouts: readonly BlockLayout[]) {
     this.#device = device
     this.#gathering = gathering
-  }
-
-  /** Makes room for the shares, and for as many whole blocks as are needed at a time. @throws DitError 'out-of-memory' */
-  async allocate(layouts: readonly BlockLayout[]): Promise<readonly ShardedBlock[]> {
-    const { index, size } = this.#gathering
-    const slots: Placement[] = []
-    for (const bytes of slotBytes(layouts)) slots.push(await this.#buffer(bytes, 'the weights of a block'))
-    for (const [at, layout] of layouts.entries()) {
+    const { index, size } = gathering
+    this.blocks = layouts.map((layout) => {
       const shares = byteShares(layout.bytes, size)
       const bytes = shares[index].end - shares[index].first
-      const own = bytes > 0 ? placed(bytes, await this.#buffer(bytes, `a share of ${layout.prefix}`)) : undefined
-      const slot = slots[slotOf(at)]
-      for (const { tensor, offset } of layout.weights) tensor.placement = { ...slot, offset }
       const tensors = new Map(layout.weights.map(({ name, tensor }) => [name, tensor]))
-      this.#blocks.push({ layout, shares, own, whole: placed(layout.bytes, slot), tensors })
+      return { layout, shares, own: bytes > 0 ? unplaced(bytes) : undefined, whole: unplaced(layout.bytes), tensors }
+    })
+  }
+
+  /** Bytes of the shares, and of as many whole blocks as are needed at a time. */
+  get bytes(): number {
+    const slots = slotBytes(this.blocks.map(({ layout }) => layout))
+    const kept = this.blocks.map(({ own }) => own?.bytes ?? 0)
+    return [...slots, ...kept].reduce((sum, bytes) => sum + bytes, 0)
+  }
+
+  /** Makes room for all of that. @throws DitError 'out-of-memory' */
+  async allocate(): Promise<void> {
+    const slots: Placement[] = []
+    for (const bytes of slotBytes(this.blocks.map(({ layout }) => layout))) {
+      slots.push(await this.#buffer(bytes, 'the weights of a block'))
     }
-    return this.#blocks
+    for (const [at, { layout, own, whole }] of this.blocks.entries()) {
+      if (own) own.placement = await this.#buffer(own.bytes, `a share of ${layout.prefix}`)
+      const slot = slots[slotOf(at)]
+      whole.placement = slot
+      for (const { tensor, offset } of layout.weights) tensor.placement = { ...slot, offset }
+    }
   }
 
   /** Runs `body` with all weights of the block whose keys begin so. Blocks are asked for in their order. */
   async using<T>(g: Recorder, prefix: string, body: (tensors: ReadonlyMap<string, Tensor>) => Promise<T>): Promise<T> {
-    const at = this.#blocks.findIndex(({ layout }) => layout.prefix.startsWith(prefix))
+    const at = this.blocks.findIndex(({ layout }) => layout.prefix.startsWith(prefix))
     if (at < 0) throw new DitError('validation', `${prefix} is no block whose weights are shared`)
-    if (g.rehearsing) return body(this.#blocks[at].tensors)
+    if (g.rehearsing) return body(this.blocks[at].tensors)
     try {
       await this.#gathering.waiting(this.#next?.at === at ? this.#next.gathered : this.#gather(g, at))
       this.#next = undefined
-      if (at + 1 < this.#blocks.length) {
+      if (at + 1 < this.blocks.length) {
         const gathered = this.#gather(g, at + 1)
         gathered.catch(() => {}) // heard when it is awaited
         this.#next = { at: at + 1, gathered }
       }
-      return await body(this.#blocks[at].tensors)
+      return await body(this.blocks[at].tensors)
     } catch (error) {
       this.#next = undefined
       throw error
@@ -74,7 +85,7 @@ export class ShardedBlocks {
   }
 
   async #gather(g: Recorder, at: number): Promise<void> {
-    const { own, whole, shares } = this.#blocks[at]
+    const { own, whole, shares } = this.blocks[at]
     // What was recorded may read the block that was there before.
     await g.flush()
     if (own) {
@@ -89,6 +100,12 @@ export class ShardedBlocks {
   }
 
   free(): void {
+    this.#next = undefined
+    for (const { layout, own, whole } of this.blocks) {
+      for (const tensor of [own, whole, ...layout.weights.map((weight) => weight.tensor)]) {
+        if (tensor) tensor.placement = undefined
+      }
+    }
     for (const placement of this.#buffers.splice(0)) freeWeightBuffer(this.#device, placement)
   }
 
@@ -99,9 +116,8 @@ export class ShardedBlocks {
   }
 }
 
-function placed(bytes: number, placement: Placement): Tensor {
+function unplaced(bytes: number): Tensor {
   const tensor = new Tensor([bytes / 4], 'u32', 'weights')
   tensor.persistent = true
-  tensor.placement = placement
   return tensor
 }

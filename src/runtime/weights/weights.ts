@@ -48,6 +48,12 @@ export class Weights {
     return this.#blocks.using(g, this.#prefix, (tensors) => body(new Weights(this.#device, tensors, this.#prefix)))
   }
 
+  /** Bytes that they take on the device where they are loaded. */
+  get bytes(): number {
+    const own = [...this.#tensors.values()].reduce((sum, tensor) => sum + tensor.bytes, 0)
+    return own + (this.#blocks?.bytes ?? 0)
+  }
+
   /** Destroys the buffers. */
   free(): void {
     for (const tensor of this.#tensors.values()) {
