@@ -9,6 +9,9 @@ if (process.env.VITEST_MODE !== 'WATCH') console.log(`Vulkan: ${vulkan.why}`)
 /** Files that compute in this process, and leave its state as they found it. */
 const TOGETHER = ['models', 'parallel', 'pipelines', 'runtime/ops', 'runtime/weights', 'schedulers', 'wgsl']
 
+/** But those that put something in a module's place. */
+const MOCKING = ['test/pipelines/image/write_file.test.ts']
+
 const shared = {
   environment: 'node',
   pool: 'forks',
@@ -23,8 +26,9 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       // One device for many files: a kernel is compiled once, which is most of what small tests take on a CPU.
-      { test: { ...shared, name: 'together', include: together, isolate: false } },
+      { test: { ...shared, name: 'together', include: together, exclude: MOCKING, isolate: false } },
       { test: { ...shared, name: 'apart', include: ['test/**/*.test.ts'], exclude: together } },
+      { test: { ...shared, name: 'mocking', include: MOCKING } },
     ],
   },
 })

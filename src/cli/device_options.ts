@@ -1,7 +1,7 @@
 import { BACKENDS, type Backend, backendsOf, currentRuntime } from '../runtime/platform/platform.ts'
 import { type DeviceChoice, type OptionSpec, type ParsedArgs, UsageError } from './command.ts'
 
-const TIERS = ['f32', 'f16'] as const
+const TIERS = ['f32', 'f16', 'matrix'] as const
 
 /** The flags of every command that computes: on which device, through what, and how exactly. */
 export const DEVICE_OPTIONS: readonly OptionSpec[] = [

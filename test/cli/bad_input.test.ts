@@ -102,7 +102,7 @@ describe('options out of range', () => {
     [['--height', '81'], /height is 81, .* nearest allowed are 80 and 96/],
     [['--width', '5'], /width is 5, .* nearest allowed is 16/],
     [['--negative_prompt', 'a', 'b'], /--negative_prompt has 2 texts for 1 prompts/],
-    [['--variant', 'fp16'], /no variant "fp16"/],
+    [['--variant', 'fp16'], /has the variant "fp16"/],
   ])('%j', (flags, message) => expectRefusal(flags, 1, message))
 })
 

@@ -16,8 +16,8 @@ it('reads the flags of a device, and leaves out what is not given', () => {
 
 it.each([
   ['--backend', 'foo', '--backend is "foo", expected navigator or dawn'],
-  ['--tier', 'f8', '--tier is "f8", expected f32 or f16'],
-  ['--tier', 'F16', '--tier is "F16", expected f32 or f16'],
+  ['--tier', 'f8', '--tier is "f8", expected f32 or f16 or matrix'],
+  ['--tier', 'F16', '--tier is "F16", expected f32 or f16 or matrix'],
   ['--backend', 'navigator', '--backend is "navigator", and Node has dawn alone'],
 ])('refuses %s %s', (flag, value, message) => {
   expect(() => choiceOf(flag, value)).toThrow(expect.objectContaining({ name: 'UsageError', message }))

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { chooseTile } from '../../src/runtime/ops/linear.ts'
+import { chooseMatrixTile } from '../../src/runtime/ops/matrix_linear.ts'
 import { attention } from '../../src/wgsl/attention.ts'
 import { attentionQuads } from '../../src/wgsl/attention_quads.ts'
 import { convert } from '../../src/wgsl/convert.ts'
@@ -7,6 +8,8 @@ import * as elementwise from '../../src/wgsl/elementwise.ts'
 import { groupApply, groupFactors, groupMoments } from '../../src/wgsl/group_norm.ts'
 import * as layout from '../../src/wgsl/layout.ts'
 import { matmul, matmulName } from '../../src/wgsl/matmul.ts'
+import { matrixAttention } from '../../src/wgsl/matrix/attention.ts'
+import { matrixLinear } from '../../src/wgsl/matrix/linear.ts'
 import { mergeAttention } from '../../src/wgsl/merge_attention.ts'
 import { norm } from '../../src/wgsl/norm.ts'
 import { qkNorm } from '../../src/wgsl/qk_norm.ts'
@@ -72,6 +75,8 @@ describe('generated text', () => {
       }),
     ],
     ['qk_norm', qkNorm({ kind: 'layer', workgroup: 64, stored: { x: 'f32', y: 'f16' }, rotary: true })],
+    ['matrix_linear', matrixLinear({ y: 'f16', tile: chooseMatrixTile(4096, 4096, 49_152), epilogue: FULL })],
+    ['matrix_attention', matrixAttention({ dim: 88, mask: true, lse: true })],
     ['random', random('f16', 64)],
     ['rescale', rescale(64)],
     ['group_norm_moments', groupMoments(4)],

@@ -5,6 +5,7 @@ import type { KernelTarget } from '../kernel.ts'
 import { kernel } from '../kernels.ts'
 import type { Recorder } from '../recorder.ts'
 import { floatType, shapeText, type Tensor } from '../tensor.ts'
+import { attendsOnMatrixUnits, recordMatrixAttention } from './matrix_attention.ts'
 
 export interface AttentionInputs {
   /** [batch, queries, heads · dim]; tokens may be spread over several dimensions (a picture's rows and columns). */
@@ -51,6 +52,10 @@ function recordAttention(g: Recorder, inputs: AttentionInputs, withLse: boolean)
   if (k.dtype !== stored || v.dtype !== stored) {
     throw new DitError('validation', `attention of q in ${stored}, k in ${k.dtype}, v in ${v.dtype}`)
   }
+  const sizes = { batch, heads, queries, keys, dim }
+  const scale = inputs.scale ?? dim ** -0.5
+  if (attendsOnMatrixUnits(g.device, inputs, sizes))
+    return recordMatrixAttention(g, { ...inputs, scale }, sizes, withLse)
   const parameters: AttentionParameters = {
     stored,
     ...chooseSplit(g.device.target, queries, dim / vec, vec),
@@ -80,7 +85,7 @@ function recordAttention(g: Recorder, inputs: AttentionInputs, withLse: boolean)
       stride,
       stride,
       bias && bias.dim(0) > 1 ? queries * keys : 0,
-      { f32: inputs.scale ?? dim ** -0.5 },
+      { f32: scale },
     ],
     groups: [Math.ceil(queries / (rows * threads)), heads * Math.ceil(dim / vec / columns / lanes), batch],
   })

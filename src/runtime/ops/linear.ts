@@ -1,37 +1,14 @@
-import type { Activation } from '../../wgsl/activations.ts'
 import { matmul, matmulName } from '../../wgsl/matmul.ts'
-import type { Epilogue } from '../../wgsl/tile/epilogue.ts'
 import type { TileShape } from '../../wgsl/tile/shape.ts'
 import { DitError } from '../errors.ts'
 import type { KernelTarget } from '../kernel.ts'
 import { kernel, storedAs } from '../kernels.ts'
 import type { Recorder } from '../recorder.ts'
-import { floatType, shapeText, type Tensor, type Use } from '../tensor.ts'
+import { floatType, shapeText, type Tensor } from '../tensor.ts'
+import { type Affine, type EpilogueOptions, epilogueOf, epilogueUniforms } from './epilogue.ts'
+import { fitsMatrixUnits, recordMatrixLinear } from './matrix_linear.ts'
 
-/** `columns` values of each batch row of `of`, from `offset` on: one of adaLN's shifts, scales or gates. */
-export interface Chunk {
-  /** [batch, anything]. */
-  readonly of: Tensor
-  readonly offset: number
-}
-
-/** What follows the sums: activation(x·wᵀ + bias) · multiply · gate + residual. */
-export interface EpilogueOptions {
-  activation?: Activation
-  /** Of the output's shape. */
-  multiply?: Tensor
-  gate?: Chunk
-  /** Of the output's shape, or of its last rows' (position embeddings: the same for every picture). */
-  residual?: Tensor
-  /** What the result is for. Default 'stream'. */
-  as?: Use
-}
-
-/** Weight [out, in] and bias [out] of a linear layer; [out, window, window, in] of a convolution. */
-export interface Affine {
-  readonly weight: Tensor
-  readonly bias?: Tensor
-}
+export type { Affine, Chunk, EpilogueOptions } from './epilogue.ts'
 
 /** y [..., out] = x [..., in] · weightᵀ, with the epilogue fused. */
 export function linear(g: Recorder, x: Tensor, { weight, bias }: Affine, options: EpilogueOptions = {}): Tensor {
@@ -40,6 +17,7 @@ export function linear(g: Recorder, x: Tensor, { weight, bias }: Affine, options
   if (weight.size !== out * depth) {
     throw new DitError('validation', `linear of x ${shapeText(x.shape)} with weight ${shapeText(weight.shape)}`)
   }
+  if (fitsMatrixUnits(g.device.target, x, weight)) return recordMatrixLinear(g, x, { weight, bias }, options)
   const shape = [...x.shape.slice(0, -1), out]
   const rows = x.size / depth
   const vec = depth % 4 === 0 ? 4 : 1
@@ -56,16 +34,11 @@ export function recordMatmul(
   vec: 1 | 4,
   fields: readonly number[],
   bias: Tensor | undefined,
-  { activation = 'none', multiply, gate, residual, as }: EpilogueOptions,
+  options: EpilogueOptions,
 ): Tensor {
+  const { multiply, gate, residual, as } = options
   const out = shape[shape.length - 1]
-  const epilogue: Epilogue = {
-    bias: bias !== undefined,
-    activation,
-    multiply: multiply !== undefined,
-    gate: gate !== undefined,
-    residual: residual !== undefined,
-  }
+  const epilogue = epilogueOf(bias, options)
   const tile = chooseTile(g.device.target, rows, out)
   const result = storedAs(g.device.target, as)
   const stored = { a: floatType(operands[0]), b: floatType(operands[1]), y: result }
@@ -76,13 +49,7 @@ export function recordMatmul(
     kernel: kernel(matmulName(parameters), () => matmul(parameters)),
     inputs: [...operands, ...extras],
     outputs: [y],
-    uniforms: [
-      ...fields,
-      gate ? rows / gate.of.dim(0) : 1,
-      gate?.offset ?? 0,
-      gate ? gate.of.size / gate.of.dim(0) : 0,
-      residual ? residual.size / out : 1,
-    ],
+    uniforms: [...fields, ...epilogueUniforms(rows, out, options)],
     groups: [Math.ceil(out / (tile.lx * tile.tn)), Math.ceil(rows / (tile.ly * tile.tm)), 1],
   })
   return y

@@ -34,20 +34,22 @@ export const epilogueBindings = (e: Epilogue): [string, string][] =>
 
 export const epilogueFunctions = (e: Epilogue): string => activation(e.activation)
 
+/** What is stored of a sum at row m and column n, where `gateAt` and `residualAt` are the offsets of that row. */
+export function epilogueValue(e: Epilogue, stored: Stored, sum: string): string {
+  let v = sum
+  if (e.bias) v = `(${v} + bias[n])`
+  if (e.activation !== 'none') v = `act(${v})`
+  if (e.multiply) v = `${v} * multiply[m * p.n + n]`
+  if (e.gate) v = `${v} * gate[gateAt + n]`
+  if (e.residual) v = `${v} + residual[residualAt + n]`
+  return toStored(stored, v)
+}
+
 /**
  * Stores the thread's sums `c{i}_{j}` at rows m0 + i and columns n0 + j·lx; edges are guarded here and only here.
  * Unrolled, the sums stay in registers; rolled, a driver that compiles slowly sees one store instead of tm · tn.
  */
 export function storeTile(e: Epilogue, { tm, tn, lx, rolled }: TileShape, stored: Stored): string {
-  const value = (sum: string): string => {
-    let v = sum
-    if (e.bias) v = `(${v} + bias[n])`
-    if (e.activation !== 'none') v = `act(${v})`
-    if (e.multiply) v = `${v} * multiply[m * p.n + n]`
-    if (e.gate) v = `${v} * gate[gateAt + n]`
-    if (e.residual) v = `${v} + residual[residualAt + n]`
-    return v
-  }
   const row = (i: string, columns: string): string => `{
   let m = m0 + ${i};
   if (m < p.m) {
@@ -57,7 +59,7 @@ export function storeTile(e: Epilogue, { tm, tn, lx, rolled }: TileShape, stored
   }
 }`
   const store = (j: string, sum: string): string =>
-    `{ let n = n0 + ${j} * ${lx}u; if (n < p.n) { y[m * p.n + n] = ${toStored(stored, value(sum))}; } }`
+    `{ let n = n0 + ${j} * ${lx}u; if (n < p.n) { y[m * p.n + n] = ${epilogueValue(e, stored, sum)}; } }`
   if (!rolled)
     return unroll(tm, (i) =>
       row(
