@@ -2,7 +2,7 @@
 // Tier: matrix, for subgroup matrices of 16 x 16 x 16 and subgroups of 32 threads; heads of a multiple of 8 values.
 // Bindings: p, q, k, v, [mask], out, [lse]. A workgroup has 64 queries of a head, each of its four subgroups 16 of them.
 // Sums in matrices cannot be scaled row by row, so the reference that exponents are taken from is raised only where scores
-// exceed it by GROWTH (Zadouri et al. 2026), rarely after the first keys; then the sums pass through workgroup memory.
+// exceed it by GROWTH (Zadouri et al. 2026), rarely after the first keys; then the sums pass through workgroup memory. Speed: bench/RESULTS.md.
 import { ABSENT, LOWEST } from '../attention.ts'
 import { bindings, uniformBlock, unroll } from '../text.ts'
 import { LANES, UNIT } from './shape.ts'
