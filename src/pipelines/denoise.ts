@@ -7,6 +7,7 @@ import { combine, join, narrow, place, rescaleGuidance } from '../runtime/ops/in
 import type { Recorder } from '../runtime/recorder.ts'
 import type { Tensor } from '../runtime/tensor.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
+import { FiniteWatch } from './finite.ts'
 import { type SolverState, solverStep } from './solver_step.ts'
 
 /** A family's transformer as denoising sees it. */
@@ -72,9 +73,11 @@ export async function denoise(g: Recorder, options: DenoiseOptions): Promise<Ten
       // Stages run ahead of each other; one that waited for its device would wait for all.
       if (crew.stages === 1) await g.device.finished()
     })
+    if (crew.stages === 1) await denoising.checkFinite()
     if (crew.leads) await onStep?.(i + 1, scheduler.timesteps[i], denoising)
   }
   await g.device.finished()
+  await denoising.checkFinite()
   return denoising.finish()
 }
 
@@ -102,12 +105,15 @@ class Denoising implements Progress {
   /** Pieces whose new latents the last stage is yet to send, and of which step they will be. */
   #outstanding: { readonly piece: Piece; readonly step: number }[] = []
   #stepNoise: Float32Array | undefined
+  /** Where this rank speaks for its crew. */
+  readonly #watch: FiniteWatch | undefined
 
   constructor(g: Recorder, options: DenoiseOptions) {
     this.#g = g
     this.#o = options
     this.#picture = options.latents
     this.#states = [{ piece: options.crew.whole, latents: options.latents, history: [] }]
+    this.#watch = options.crew.leads ? new FiniteWatch(g, options.scheduler.timesteps.length) : undefined
   }
 
   async step(i: number): Promise<void> {
@@ -144,7 +150,9 @@ class Denoising implements Progress {
     )
     if (activations) crew.border.release(g, activations)
     if (head && !tail && !last) this.#expectLatents(i, piece)
-    if (result) await this.#take(piece, result, last)
+    if (!result) return
+    this.#watch?.look(g, result.latents, i)
+    await this.#take(piece, result, last)
   }
 
   /** What the network predicts of a piece, guided: [pictures, channels, rows, width]. */
@@ -255,9 +263,15 @@ class Denoising implements Progress {
     return this.#g.scope(() => this.#g.read(join(this.#g, this.#states.map(part), 2)))
   }
 
+  /** @throws DitError 'corrupt' naming the step after which latents were no finite numbers, on the rank that leads */
+  async checkFinite(): Promise<void> {
+    await this.#watch?.check(this.#g)
+  }
+
   /** The final latents, on the last stage; nothing else stays behind. */
   finish(): Tensor | undefined {
     const g = this.#g
+    this.#watch?.drop(g)
     const { tail } = this.#o.crew.blocks
     const kept = tail
       ? join(

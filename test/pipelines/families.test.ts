@@ -26,14 +26,7 @@ const FAMILIES: [family: string, model: string, stale: string | undefined, call:
   ['HunyuanDiT', 'pipeline_hunyuan_rescaled', undefined, { guidanceRescale: 0.6, useResolutionBinning: false }],
 ]
 
-const MESHES: Partial<Degrees>[] = [
-  { ulysses: 2, ring: 2 },
-  { tensor: 2 },
-  { cfg: 2 },
-  { ulysses: 2, ring: 2, cfg: 2 },
-  { ring: 4, tensor: 2, cfg: 2 },
-  { data: 2, ring: 3 },
-]
+const MESHES: Partial<Degrees>[] = [{ ulysses: 2, ring: 2 }, { tensor: 2 }, { cfg: 2 }, { ring: 4, tensor: 2, cfg: 2 }]
 
 const config = (degrees: Partial<Degrees>, rest: Partial<ParallelConfig> = {}): ParallelConfig => ({
   ...ON_ONE_DEVICE,

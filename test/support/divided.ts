@@ -105,6 +105,7 @@ const forwardAt =
  * The guided prediction of each step, from given latents before it: all steps in one pass, as pictures of their own.
  *
  * @param states latents of all pictures before each step
+ * @param timesteps of the steps, the same for all pictures or those of each
  * @returns predictions of this rank's pictures, [pictures, steps, channels, height, width], where it leads
  */
 export function predictEach(
@@ -112,10 +113,13 @@ export function predictEach(
   transformer: Component<'PixArtTransformer2DModel'>,
   pictures: Pictures,
   states: readonly Float32Array[],
-  timesteps: ArrayLike<number>,
+  timesteps: ArrayLike<number> | readonly (readonly number[])[],
 ): Promise<Float32Array | undefined> {
   const { count } = pictures
-  const steps = timesteps.length
+  const ofEach = Array.isArray(timesteps[0])
+    ? (timesteps as readonly (readonly number[])[])
+    : Array.from({ length: count }, () => Array.from(timesteps as ArrayLike<number>))
+  const steps = ofEach[0].length
   const repeated = (values: Float32Array) =>
     pieces(values, 2 * count).flatMap((of) => Array<Float32Array>(steps).fill(of))
   const all: Pictures = {
@@ -123,7 +127,7 @@ export function predictEach(
     count: count * steps,
     captions: concatenated(repeated(pictures.captions)),
     mask: concatenated(repeated(pictures.mask)),
-    timesteps: Array.from({ length: count }, () => Array.from(timesteps)).flat(),
+    timesteps: ofEach.flat(),
   }
   return denoisePart(rank, transformer, all, byPicture(states.slice(0, steps), count), PREDICTION)
 }

@@ -12,6 +12,7 @@ import * as layout from '../../src/wgsl/layout.ts'
 import { type MatmulParameters, matmul, matmulName } from '../../src/wgsl/matmul.ts'
 import { mergeAttention, mergeAttentionName } from '../../src/wgsl/merge_attention.ts'
 import { norm, normName } from '../../src/wgsl/norm.ts'
+import { notFinite } from '../../src/wgsl/not_finite.ts'
 import { qkNorm, qkNormName } from '../../src/wgsl/qk_norm.ts'
 import { random, randomName } from '../../src/wgsl/random.ts'
 import { rescale } from '../../src/wgsl/rescale.ts'
@@ -155,6 +156,7 @@ function others(stored: Stored): Variant[] {
       ['guide', elementwise.guide(w)],
       ['clamp', clamp(w)],
       ['rescale', rescale(w)],
+      ['notFinite', notFinite(w)],
       [randomName(stored, w), random(stored, w)],
     )
     const { gather, ...moves } = { ...layout, ...blend }

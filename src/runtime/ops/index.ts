@@ -8,6 +8,7 @@ export { channelsFirst, channelsLast, concat, gather, patchify, relativeBias, un
 export { type Affine, type Chunk, type EpilogueOptions, linear } from './linear.ts'
 export { mergeAttention, type PartialAttention } from './merge.ts'
 export { layerNorm, type NormOptions, rmsNorm } from './norm.ts'
+export { noteNotFinite } from './not_finite.ts'
 export { type QkNormOptions, qkNorm, type Rotary } from './qk_norm.ts'
 export { rescaleGuidance } from './rescale.ts'
 export { copyRows, join, narrow, place } from './window.ts'
