@@ -1,5 +1,5 @@
 // npm run bench -- [arguments of bench/main.ts], or with the name of another program and its arguments:
-// npm run bench -- processes | threads | mesh | model …
+// npm run bench -- processes | threads | mesh | model | load …
 import { bundle, run } from './bundle.mjs'
 
 const programs = await bundle('bench', {
@@ -8,5 +8,6 @@ const programs = await bundle('bench', {
   threads: 'bench/fabric/threads.ts',
   mesh: 'bench/mesh/main.ts',
   model: 'bench/model/main.ts',
+  load: 'bench/load.ts',
 })
 await run(programs[process.argv[2]] ?? programs.main)
