@@ -7,7 +7,7 @@ import { cropRegion, rotary2d, uploadRotary } from '../../models/rotary.ts'
 import { unpatchify } from '../../runtime/ops/index.ts'
 import { HUNYUAN_BINS } from '../binning.ts'
 import { type Components, type Family, networkOf } from '../family.ts'
-import { hunyuanDiTWork } from '../mesh_plan/work/hunyuan_dit.ts'
+import { hunyuanDiTWork } from '../mesh_plan/family_work/hunyuan_dit.ts'
 import { checkNumber } from '../options.ts'
 import { checkTokens, encodeWithT5, readTokens } from '../text.ts'
 

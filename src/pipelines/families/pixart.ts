@@ -1,7 +1,7 @@
 import { pixartConfig } from '../../models/pixart/config.ts'
 import { PIXART_BINS } from '../binning.ts'
 import { type Components, type Family, networkOf } from '../family.ts'
-import { pixartWork } from '../mesh_plan/work/pixart.ts'
+import { pixartWork } from '../mesh_plan/family_work/pixart.ts'
 import { checkInteger } from '../options.ts'
 import { encodeCaptions, pixartNetwork } from '../pixart_network.ts'
 import { encodeWithT5, readTokens, trimPadding } from '../text.ts'

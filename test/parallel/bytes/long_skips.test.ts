@@ -4,7 +4,7 @@ import { skipsAcross as skipsOfModel } from '../../../src/models/hunyuan_dit/ski
 import type { ParallelConfig } from '../../../src/parallel/config/parallel_config.ts'
 import { skipsAcross } from '../../../src/parallel/cost/work.ts'
 import { type Degrees, ONE_RANK } from '../../../src/parallel/mesh/mesh.ts'
-import { hunyuanDiTWork } from '../../../src/pipelines/mesh_plan/work/hunyuan_dit.ts'
+import { hunyuanDiTWork } from '../../../src/pipelines/mesh_plan/family_work/hunyuan_dit.ts'
 import type { Device } from '../../../src/runtime/device.ts'
 import { degreesText } from '../../mesh/factorisations.ts'
 import { config } from './counted.ts'

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { NETWORKS } from '../../../src/models/component.ts'
 import type { NetworkWork } from '../../../src/parallel/cost/work.ts'
-import { fluxWork } from '../../../src/pipelines/mesh_plan/work/flux.ts'
-import { hunyuanDiTWork } from '../../../src/pipelines/mesh_plan/work/hunyuan_dit.ts'
-import { pixartWork } from '../../../src/pipelines/mesh_plan/work/pixart.ts'
-import { sd3Work } from '../../../src/pipelines/mesh_plan/work/sd3.ts'
+import { fluxWork } from '../../../src/pipelines/mesh_plan/family_work/flux.ts'
+import { hunyuanDiTWork } from '../../../src/pipelines/mesh_plan/family_work/hunyuan_dit.ts'
+import { pixartWork } from '../../../src/pipelines/mesh_plan/family_work/pixart.ts'
+import { sd3Work } from '../../../src/pipelines/mesh_plan/family_work/sd3.ts'
 import type { Parameters } from '../../../src/runtime/weights/parameters.ts'
 
 const { FluxTransformer2DModel, SD3Transformer2DModel, PixArtTransformer2DModel, HunyuanDiT2DModel } = NETWORKS
