@@ -101,14 +101,15 @@ it('gives every matmul of its own a name of its own', () => {
   for (const rows of ['matrix', 'window'] as const)
     for (const target of [GPU, CPU, { ...CPU, quads: false }])
       for (const epilogue of epilogues())
-        for (const [m, n] of [
-          [1, 1],
-          [3, 20],
-          [200, 300],
-        ])
+        for (const [m, n, few] of [
+          [1, 1, true],
+          [3, 20, false],
+          [200, 300, true],
+          [200, 300, false],
+        ] as const)
           for (const stored of [F32, F16])
             for (const vec of [1, 4] as const) {
-              const parameters = { rows, stored, tile: chooseTile(target, m, n), vec, epilogue }
+              const parameters = { rows, stored, tile: chooseTile(target, m, n, few), vec, epilogue }
               const text = matmul(parameters)
               expect(texts.get(matmulName(parameters)) ?? text).toBe(text)
               texts.set(matmulName(parameters), text)

@@ -54,13 +54,14 @@ function matmuls(operand: Stored, quads: boolean): Variant[] {
   for (const rows of ['matrix', 'window'] as const)
     for (const vec of [1, 4] as const)
       for (const target of targets)
-        for (const [m, n] of [
-          [1, 1],
-          [1, 9],
-          [6, 3],
-          [500, 500],
-        ]) {
-          const tile = chooseTile(target, m, n)
+        for (const [m, n, few] of [
+          [1, 1, false],
+          [1, 9, false],
+          [6, 3, false],
+          [500, 500, true],
+          [500, 500, false],
+        ] as const) {
+          const tile = chooseTile(target, m, n, few)
           // Epilogues are the same text whatever the operands are.
           for (const epilogue of m === 1 && operand === 'f32' ? epilogues() : [PLAIN, FULL]) {
             add({ rows, stored: { a: operand, b: operand, y: operand }, tile, vec, epilogue })

@@ -39,7 +39,8 @@ export function recordMatmul(
   const { multiply, gate, residual, as } = options
   const out = shape[shape.length - 1]
   const epilogue = epilogueOf(bias, options)
-  const tile = chooseTile(g.device.target, rows, out)
+  const few = rows * out * fields[2] * vec < FEW[rowsKind]
+  const tile = chooseTile(g.device.target, rows, out, few)
   const result = storedAs(g.device.target, as)
   const stored = { a: floatType(operands[0]), b: floatType(operands[1]), y: result }
   const parameters = { rows: rowsKind, stored, tile, vec, epilogue } as const
@@ -56,13 +57,29 @@ export function recordMatmul(
 }
 
 /**
+ * Multiply-adds that are too few to be worth a large tile where a CPU compiles: it takes half a second to compile and is
+ * half as fast again to run, which a layer of every step makes up for sooner than a convolution, of which there is one a picture.
+ */
+const FEW = { matrix: 3e6, window: 1e8 }
+
+/**
  * Tiles by measurement (bench/kernels/linear). A CPU wants many outputs a thread, since a load costs as much as twenty
  * products there; on GPUs 64 threads of 8 x 8 keep enough workgroups in flight. Short or narrow outputs get smaller
  * tiles, so that no thread computes rows that nobody wants.
+ *
+ * @param few so few products that a CPU takes longer to compile a large tile than it saves
  */
-export function chooseTile(target: KernelTarget, rows: number, columns: number): TileShape {
+export function chooseTile(target: KernelTarget, rows: number, columns: number, few = false): TileShape {
   const quads = target.software && target.quads
-  const [tm, tn, lx, ly] = quads ? [32, 8, 4, 1] : target.software ? [8, 16, 4, 2] : [8, 8, 8, 8]
+  const [tm, tn, lx, ly] = quads
+    ? few
+      ? [8, 4, 4, 1]
+      : [32, 8, 4, 1]
+    : target.software
+      ? few
+        ? [4, 8, 4, 2]
+        : [8, 16, 4, 2]
+      : [8, 8, 8, 8]
   const fitted = (most: number, size: number) => {
     let tile = 1
     while (tile < most && tile < size) tile *= 2

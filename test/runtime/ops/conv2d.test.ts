@@ -52,6 +52,8 @@ describe('conv2d', () => {
     { batch: 2, size: [3, 5], channels: [8, 9], window: 3, options: { upsample: 2 } },
     { size: [5, 3], channels: [3, 4], window: 3, options: { upsample: 2 }, residual: true },
     { size: [4, 4], channels: [8, 5], window: 1, options: { stride: 2 } },
+    // Enough for a large tile.
+    { size: [66, 70], channels: [40, 65], window: 3, residual: true },
   ])('matches float64: %o', async (c) => {
     const { batch = 1, size, channels, window, options = {} } = c
     const [input, out] = channels

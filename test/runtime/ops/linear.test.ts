@@ -67,6 +67,9 @@ describe('linear', () => {
     [2, 33, 65, 36],
     [1, 3, 4, 128],
     [1, 130, 3, 7],
+    // Enough for large tiles, by vectors and one by one.
+    [1, 97, 133, 236],
+    [1, 97, 133, 237],
   ])('is x·wᵀ for batch %i, %i rows, %i columns, depth %i', async (batch, rows, n, k) => {
     expect(await error(batch, rows, n, k)).toBeLessThan(1e-6)
   })
@@ -82,6 +85,7 @@ describe('linear', () => {
     ['everything', { bias: true, act: 'silu', mul: true, gate: true, res: true }],
   ])('fuses %s', async (_, e) => {
     expect(await error(2, 19, 37, 40, e)).toBeLessThan(1e-6)
+    expect(await error(2, 45, 150, 224, e)).toBeLessThan(1e-6) // large tiles
   })
 
   it('keeps GELU finite where tanh would overflow', async () => {
