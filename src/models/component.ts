@@ -4,9 +4,11 @@ import { parseJson } from '../runtime/json.ts'
 import { type Checkpoint, openCheckpoint, openWeightsFile } from '../runtime/weights/checkpoint.ts'
 import { type LoadOptions, type PreparedWeights, prepareWeights } from '../runtime/weights/load.ts'
 import { Parameters } from '../runtime/weights/parameters.ts'
+import { quantizedParameters } from '../runtime/weights/quantized.ts'
 import { renamedCheckpoint } from '../runtime/weights/renamed.ts'
 import type { WeightShare } from '../runtime/weights/share.ts'
 import { describePath, joinPath, type Source, type SourceFile } from '../runtime/weights/source.ts'
+import type { WeightFormat } from '../runtime/weights/weight_formats.ts'
 import { Weights } from '../runtime/weights/weights.ts'
 import { autoencoderKLConfig } from './autoencoder_kl/config.ts'
 import { AUTOENCODER_KL_PARTS, autoencoderKLParameters } from './autoencoder_kl/parameters.ts'
@@ -103,6 +105,8 @@ export interface ComponentOptions<Config = unknown> extends Omit<LoadOptions, 'i
   file?: SourceFile
   /** The part of the weights that one rank of several loads; 'none' where it only needs the config. Default: all. */
   share?: 'none' | ((config: Config) => WeightShare)
+  /** The few bits that linear weights of its blocks are kept in. Default: a float of the device's tier. */
+  format?: WeightFormat
   /** What the network will be used for: the weights of its other parts stay in the file. Default: all. */
   parts?: readonly Part[]
 }
@@ -141,7 +145,9 @@ export async function prepareComponent<C extends NetworkClass>(
   const stored = file ? await openWeightsFile(file) : await openCheckpoint(source, dir, network.stem, { variant })
   const named = network.original?.(stored) ?? stored
   const checkpoint = network.rename ? renamedCheckpoint(named, network.rename) : named
-  const { parameters, ignore } = neededWeights(network, config, options.parts)
+  const { parameters: needed, ignore } = neededWeights(network, config, options.parts)
+  const { format } = options
+  const parameters = format ? quantizedParameters(needed, format, describePath(source, dir)) : needed
   const share = options.share?.(config)
   return { className, config, ...prepareWeights(device, checkpoint, parameters, { share, ignore }) }
 }

@@ -2,6 +2,7 @@ import type { Ranks } from '../parallel/crew/ranks.ts'
 import { Device, type DeviceOptions } from '../runtime/device.ts'
 import { openPlatform } from '../runtime/platform/platform.ts'
 import type { Source, SourceFile } from '../runtime/weights/source.ts'
+import type { WeightFormats } from './component_formats.ts'
 import type { Components, Family } from './family.ts'
 import { checkImageToImage } from './input_images.ts'
 import { loadComponents } from './load_components.ts'
@@ -24,6 +25,12 @@ export interface FromPretrainedOptions extends Pick<DeviceOptions, 'memory' | 't
    * Deno) or address, or a file of a source; by the names of diffusers, or by those that the authors of FLUX and SD3 give.
    */
   transformer?: string | SourceFile
+  /**
+   * 'int8' or 'int4': linear weights of the blocks of the transformer and the text encoders in about 8.5 or 4.5 bits, made of
+   * whatever the folder has; or a format a component, { transformer: 'int4', text_encoder_3: 'int8' }. See docs/weights.md.
+   * Default 'f16': as the tier has them.
+   */
+  weights?: WeightFormats
   /** SD3, FLUX: load the autoencoder's encoder too, which `image` of a call needs. */
   imageToImage?: boolean
   /**

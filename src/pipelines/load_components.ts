@@ -12,6 +12,7 @@ import { oneRank, type Ranks } from '../parallel/crew/ranks.ts'
 import { encoderShareOf, weightShareOf } from '../parallel/crew/stages.ts'
 import type { Device } from '../runtime/device.ts'
 import type { Source } from '../runtime/weights/source.ts'
+import { componentFormats } from './component_formats.ts'
 import { componentVariants } from './component_variants.ts'
 import type { FromPretrainedOptions } from './diffusion_pipeline.ts'
 import type { Components } from './family.ts'
@@ -42,6 +43,7 @@ export async function loadComponents(
     imageToImage = false,
     tokenizers: given,
     offload,
+    weights: weightFormats,
     onProgress,
     signal,
   }: FromPretrainedOptions,
@@ -62,11 +64,13 @@ export async function loadComponents(
     const schedulerConfig = await readJson(source, 'scheduler/scheduler_config.json')
     const transformerFacts = family.facts(await readJson(source, 'transformer/config.json'))
     const { transformer: _, ...inFolders } = networks
+    const formats = componentFormats(weightFormats, networks)
     const variants = await componentVariants(source, file ? inFolders : networks, variant)
     for (const [folder, network] of Object.entries(networks)) {
       const share = shareOf(mesh, folder, network, transformerFacts.blocks)
       const options = {
         variant: variants[folder],
+        format: formats[folder],
         file: folder === 'transformer' ? file : undefined,
         signal,
         parts: imageToImage ? undefined : (['decode'] as const),

@@ -38,7 +38,7 @@ export interface RankOutput {
 
 /** Options of loading that cross threads. */
 export interface PlainLoading
-  extends Pick<FromPretrainedOptions, 'memory' | 'tier' | 'variant' | 'offload' | 'imageToImage'> {
+  extends Pick<FromPretrainedOptions, 'memory' | 'tier' | 'variant' | 'offload' | 'weights' | 'imageToImage'> {
   /** As there; a file of a source crosses no thread. */
   readonly transformer?: string
   /** Where it draws together with others. */
@@ -64,7 +64,7 @@ const rank = {
   load(call: number, model: string, options: PlainLoading, onProgress?: OnProgress): Promise<Outcome<string>> {
     return calls.outcome(call, async (signal, told) => {
       await unload()
-      const { place, platform, memory, tier, variant, transformer, offload, imageToImage } = options
+      const { place, platform, memory, tier, variant, transformer, offload, weights, imageToImage } = options
       try {
         // One that is open has compiled its kernels.
         device ??= await Device.open(await openPlatform(platform), { memory, tier })
@@ -75,6 +75,7 @@ const rank = {
           variant,
           transformer,
           offload,
+          weights,
           imageToImage,
           signal,
           onProgress: onProgress && ((...news) => told(onProgress(...news))),

@@ -1,3 +1,4 @@
+import { packedBytes, type WeightFormat } from '../wgsl/quantized/format.ts'
 import { DitError } from './errors.ts'
 
 /** Element types that tensors on the device can have. */
@@ -36,11 +37,14 @@ export class Tensor {
   /** How often dispatches use it that are recorded and have no buffers yet. Kept by the recorder. */
   uses = 0
   readonly label: string
+  /** A weight of few bits: numbers and scales in words of u32, of the values that `shape` tells. */
+  readonly packed: WeightFormat | undefined
 
-  constructor(shape: readonly number[], dtype: DType = 'f32', label = '') {
+  constructor(shape: readonly number[], dtype: DType = 'f32', label = '', packed?: WeightFormat) {
     this.shape = shape
-    this.dtype = dtype
+    this.dtype = packed ? 'u32' : dtype
     this.label = label
+    this.packed = packed
   }
 
   get size(): number {
@@ -49,6 +53,7 @@ export class Tensor {
 
   /** Bytes of the binding, which WebGPU wants in words of four. */
   get bytes(): number {
+    if (this.packed) return packedBytes(this.packed, this.size)
     return Math.ceil((this.size * BYTES_PER_ELEMENT[this.dtype]) / 4) * 4
   }
 
@@ -60,7 +65,7 @@ export class Tensor {
 
 /** A weight seen under another shape: the same bytes, for as long as the weight has them. */
 export function reshapedWeight(weight: Tensor, shape: readonly number[]): Tensor {
-  const seen = new Tensor(shape, weight.dtype, weight.label)
+  const seen = new Tensor(shape, weight.dtype, weight.label, weight.packed)
   if (!weight.persistent || seen.size !== weight.size) {
     throw new DitError('validation', `${weight.label || 'a tensor'} ${shapeText(weight.shape)} as ${shapeText(shape)}`)
   }
@@ -70,7 +75,9 @@ export function reshapedWeight(weight: Tensor, shape: readonly number[]): Tensor
 }
 
 /** The type of a tensor of numbers; token ids have none. */
-export function floatType({ dtype, label }: Tensor): 'f32' | 'f16' {
+export function floatType({ dtype, label, packed }: Tensor): 'f32' | 'f16' {
+  if (packed)
+    throw new DitError('validation', `${label || 'a tensor'} has ${packed.bits} bits a value: linear alone reads it`)
   if (dtype === 'u32') throw new DitError('validation', `${label || 'a tensor'} holds whole numbers, expected floats`)
   return dtype
 }

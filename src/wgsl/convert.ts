@@ -12,16 +12,21 @@ export type StoredLayout = 'rows' | 'window'
 /** What is kept of it besides: 'columns' are some of each row's, from one place or two. */
 export type Conversion = StoredLayout | 'columns'
 
+/** The values of `word` as an array. */
+export const unpacked = (type: FileType): string =>
+  ({
+    F32: 'array<f32, 1>(bitcast<f32>(word))',
+    F16: 'array<f32, 2>(unpack2x16float(word).x, unpack2x16float(word).y)',
+    BF16: 'array<f32, 2>(bitcast<f32>(word << 16u), bitcast<f32>(word & 0xffff0000u))',
+  })[type]
+
+export const valuesOfWord = (type: FileType): 1 | 2 => (type === 'F32' ? 1 : 2)
+
 export const convertName = (type: FileType, to: Stored, layout: Conversion, workgroup: number): string =>
   `convert.${type}=${to}.${layout}.w${workgroup}`
 
 export const convert = (type: FileType, to: Stored, layout: Conversion, workgroup: number): string => {
-  const unpacked = {
-    F32: 'array<f32, 1>(bitcast<f32>(word))',
-    F16: 'array<f32, 2>(unpack2x16float(word).x, unpack2x16float(word).y)',
-    BF16: 'array<f32, 2>(bitcast<f32>(word << 16u), bitcast<f32>(word & 0xffff0000u))',
-  }[type]
-  const perWord = type === 'F32' ? 1 : 2
+  const perWord = valuesOfWord(type)
   return `${enableStored(to)}
 ${uniformBlock(['words', 'count', 'first', ...(layout === 'columns' ? ['columns', 'begin', 'kept', 'begin2', 'kept2'] : ['channels', 'window'])])}
 ${bindings(['raw', 'array<u32>'], ['y!', arrayOf(to)])}
@@ -29,7 +34,7 @@ ${entry(workgroup)} {
   ${flatIndex(workgroup)}
   if (i >= p.words) { return; }
   let word = raw[i];
-  let values = ${unpacked};
+  let values = ${unpacked(type)};
   for (var t = 0u; t < ${perWord}u; t++) {
     let at = i * ${perWord}u + t;
     if (at >= p.count) { return; }

@@ -1,4 +1,5 @@
 import { matmul, matmulName } from '../../wgsl/matmul.ts'
+import { numberBytes, type WeightFormat } from '../../wgsl/quantized/format.ts'
 import type { TileShape } from '../../wgsl/tile/shape.ts'
 import { DitError } from '../errors.ts'
 import type { KernelTarget } from '../kernel.ts'
@@ -20,9 +21,16 @@ export function linear(g: Recorder, x: Tensor, { weight, bias }: Affine, options
   if (fitsMatrixUnits(g.device.target, x, weight)) return recordMatrixLinear(g, x, { weight, bias }, options)
   const shape = [...x.shape.slice(0, -1), out]
   const rows = x.size / depth
+  if (weight.packed) {
+    const scales = scalesAt(weight.packed, weight)
+    return recordMatmul(g, 'matrix', [x, weight], shape, rows, 4, [rows, out, depth / 4, scales], bias, options)
+  }
   const vec = depth % 4 === 0 ? 4 : 1
   return recordMatmul(g, 'matrix', [x, weight], shape, rows, vec, [rows, out, depth / vec], bias, options)
 }
+
+/** Where the scales of a weight of few bits begin, in loads of 16 bytes. */
+export const scalesAt = (format: WeightFormat, weight: Tensor): number => numberBytes(format, weight.size) / 16
 
 /** Records a matmul of either kind; `fields` are the loader's uniforms: rows, columns, depth, … */
 export function recordMatmul(
@@ -42,7 +50,7 @@ export function recordMatmul(
   const few = rows * out * fields[2] * vec < FEW[rowsKind]
   const tile = chooseTile(g.device.target, rows, out, few)
   const result = storedAs(g.device.target, as)
-  const stored = { a: floatType(operands[0]), b: floatType(operands[1]), y: result }
+  const stored = { a: floatType(operands[0]), b: operands[1].packed ?? floatType(operands[1]), y: result }
   const parameters = { rows: rowsKind, stored, tile, vec, epilogue } as const
   const y = g.create(shape, result, rowsKind === 'matrix' ? 'linear' : 'conv2d')
   const extras = [bias, multiply, gate?.of, residual].filter((t) => t !== undefined)

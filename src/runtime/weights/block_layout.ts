@@ -1,9 +1,10 @@
+import { numberBytes, scaleBytes, type WeightFormat } from '../../wgsl/quantized/format.ts'
 import type { KernelTarget } from '../kernel.ts'
 import type { Share } from '../shares.ts'
 import { BYTES_PER_ELEMENT, type Tensor } from '../tensor.ts'
 import type { Values } from './fill.ts'
-import { deviceTensor, type Parameter } from './parameters.ts'
-import { slicedShape, sliceOf, type WeightShare } from './share.ts'
+import type { Parameter } from './parameters.ts'
+import { slicedTensor, sliceOf, type WeightShare } from './share.ts'
 
 /** Where bindings may begin, on every device: WebGPU's greatest minStorageBufferOffsetAlignment. */
 const ALIGN = 256
@@ -20,6 +21,12 @@ export interface BlockLayout {
 export interface BlockWeight extends Values {
   readonly tensor: Tensor
   readonly offset: number
+}
+
+/** What a rank keeps of one: those bytes of the tensor, which the elements are in or are for. */
+export interface KeptWeight extends BlockWeight {
+  readonly bytes: Share
+  readonly elements: Share
 }
 
 /** The blocks among parameters, in the order in which they run. */
@@ -44,7 +51,7 @@ function layoutOf(parameters: readonly [string, Parameter][], share: WeightShare
   let bytes = 0
   const weights = parameters.map(([name, parameter]) => {
     const slice = sliceOf(parameter, share)
-    const tensor = deviceTensor(name, { ...parameter, shape: slicedShape(parameter.shape, slice) }, target)
+    const tensor = slicedTensor(name, parameter, slice, target)
     const offset = bytes
     bytes += Math.ceil(tensor.bytes / ALIGN) * ALIGN
     return { name, parameter, slice, tensor, offset }
@@ -81,14 +88,37 @@ export function byteShares(bytes: number, ranks: number): Share[] {
 }
 
 /** The values of a block's weights that lie in a range of its bytes, and how far behind its beginning each begins. */
-export function valuesIn({ weights }: BlockLayout, { first, end }: Share): BlockWeight[] {
+export function valuesIn({ weights }: BlockLayout, { first, end }: Share): KeptWeight[] {
   return weights.flatMap((weight) => {
     const { tensor, offset } = weight
-    const size = BYTES_PER_ELEMENT[tensor.dtype]
     const from = Math.max(offset, first)
     const to = Math.min(offset + tensor.bytes, end)
     if (from >= to) return []
+    const bytes = { first: from - offset, end: to - offset }
+    if (tensor.packed) {
+      return [{ ...weight, elements: packedValues(tensor.packed, tensor.size, bytes), bytes, offset: from - first }]
+    }
+    const size = BYTES_PER_ELEMENT[tensor.dtype]
     const elements = { first: (from - offset) / size, end: Math.min((to - offset) / size, tensor.size) }
-    return [{ ...weight, elements, offset: from - first }]
+    return [{ ...weight, elements, bytes, offset: from - first }]
   })
 }
+
+/** The values, in whole groups, that these bytes of a weight of few bits are made of: as numbers, as scales, or as both. */
+function packedValues(format: WeightFormat, size: number, { first, end }: Share): Share {
+  const scales = numberBytes(format, size)
+  const ofGroup = scaleBytes(format)
+  const groups = [
+    ...(first < scales ? rangeOf(first, Math.min(end, scales), numberBytes(format, format.group)) : []),
+    ...(end > scales ? rangeOf(Math.max(first, scales) - scales, end - scales, ofGroup) : []),
+  ]
+  // Two scales may share a word.
+  const from = Math.floor(Math.min(...groups) / 2) * 2 * format.group
+  return { first: Math.min(from, size), end: Math.min(Math.max(...groups) * format.group, size) }
+}
+
+/** The first thing of so many bytes that is in a range, and the one behind the last. */
+const rangeOf = (first: number, end: number, size: number): [number, number] => [
+  Math.floor(first / size),
+  Math.ceil(end / size),
+]

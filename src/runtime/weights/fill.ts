@@ -1,6 +1,9 @@
 import { convert, convertName, type FileType } from '../../wgsl/convert.ts'
+import { numberBytes, type WeightFormat } from '../../wgsl/quantized/format.ts'
+import { quantize, quantizeName } from '../../wgsl/quantized/quantize.ts'
 import { flatGroups } from '../../wgsl/text.ts'
 import type { Device } from '../device.ts'
+import type { Kernel } from '../kernel.ts'
 import { flatWorkgroup, kernel } from '../kernels.ts'
 import type { Share } from '../shares.ts'
 import { floatType, type Tensor } from '../tensor.ts'
@@ -22,27 +25,38 @@ export interface Values {
   readonly elements?: Share
 }
 
-/** Reads the stored values chunk by chunk into a tensor, converting them on the device. */
+/** A kernel that takes in a chunk of a file, and what it is told about one. */
+interface Intake {
+  readonly code: Kernel
+  /** Bytes of which chunks consist. */
+  readonly unit: number
+  /** Threads for a chunk of so many bytes, and its uniforms; it begins `at` bytes behind the first that is wanted. */
+  chunk(bytes: number, at: number): { readonly threads: number; readonly uniforms: readonly number[] }
+}
+
+/** Reads the stored values chunk by chunk into a tensor, converting or quantizing them on the device. */
 export async function fill(
   device: Device,
   checkpoint: Checkpoint,
   tensor: Tensor,
-  { parameter: { shape, layout }, name, slice, elements }: Values,
+  values: Values,
   chunk: Uint8Array,
 ): Promise<void> {
-  if (checkpoint.source.random) return fillRandom(device, tensor, name, shape)
+  const { name, parameter, slice, elements } = values
+  if (checkpoint.source.random) return fillRandom(device, tensor, name, parameter.shape)
   const { tensor: stored } = checkpoint.entry(name)
   const type = stored.dtype as FileType
-  const to = floatType(tensor)
   const workgroup = flatWorkgroup(device.target)
-  const how = slice?.axis === 1 ? 'columns' : layout
-  const code = kernel(convertName(type, to, how, workgroup), () => convert(type, to, how, workgroup))
+  const { code, unit, ...intake } = parameter.format
+    ? quantizing(type, parameter.format, tensor, values, workgroup)
+    : converting(type, tensor, values, workgroup)
   await device.pipelines.prepare([code])
+  const space = chunk.length < unit ? new Uint8Array(unit) : chunk.subarray(0, chunk.length - (chunk.length % unit))
   const { first, end } = bytesOf(stored, slice, elements)
-  for (let at = 0; first + at < end; at += chunk.length) {
-    const bytes = Math.min(chunk.length, end - first - at)
+  for (let at = 0; first + at < end; at += space.length) {
+    const bytes = Math.min(space.length, end - first - at)
     // Not into mapped memory: a lost device takes that away, while the system may still be writing to it.
-    const read = chunk.subarray(0, bytes)
+    const read = space.subarray(0, bytes)
     await checkpoint.readInto(name, first + at, read)
     const staging = await device.buffer({
       size: Math.ceil(bytes / 4) * 4,
@@ -53,10 +67,7 @@ export async function fill(
     try {
       new Uint8Array(staging.getMappedRange()).set(read)
       staging.unmap()
-      const words = Math.ceil(bytes / 4)
-      const window = layout === 'window' ? shape[2] * shape[3] : 1
-      const rest = slice?.axis === 1 ? [shape[1], ...places(slice.ranges)] : [shape[1] ?? 1, window]
-      const uniforms = [words, bytes / BYTES[type], at / BYTES[type], ...rest]
+      const { threads, uniforms } = intake.chunk(bytes, at)
       const packer = new UniformPacker(16)
       packer.add(uniforms)
       const block = await device.uniformBuffer(packer.bytes)
@@ -64,11 +75,50 @@ export async function fill(
         device.gpu.queue.writeBuffer(block, 0, packer.data)
         const { buffer, offset } = tensor.placement!
         const places = [{ buffer: block }, { buffer: staging }, { buffer, offset, size: tensor.bytes }]
-        dispatchOnce(device, code, places, flatGroups(words, workgroup))
+        dispatchOnce(device, code, places, flatGroups(threads, workgroup))
       })
     } finally {
       staging.destroy()
     }
+  }
+}
+
+function converting(type: FileType, tensor: Tensor, { parameter, slice }: Values, workgroup: number): Intake {
+  const { shape, layout } = parameter
+  const to = floatType(tensor)
+  const how = slice?.axis === 1 ? 'columns' : layout
+  const window = layout === 'window' ? shape[2] * shape[3] : 1
+  const rest = slice?.axis === 1 ? [shape[1], ...places(slice.ranges)] : [shape[1] ?? 1, window]
+  return {
+    code: kernel(convertName(type, to, how, workgroup), () => convert(type, to, how, workgroup)),
+    unit: 4,
+    chunk(bytes, at) {
+      const words = Math.ceil(bytes / 4)
+      return { threads: words, uniforms: [words, bytes / BYTES[type], at / BYTES[type], ...rest] }
+    },
+  }
+}
+
+/** Into numbers and scales; or, where the tensor is a slice that goes through groups, into what they stand for. */
+function quantizing(
+  type: FileType,
+  format: WeightFormat,
+  tensor: Tensor,
+  { parameter: { shape }, slice }: Values,
+  workgroup: number,
+): Intake {
+  const to = tensor.packed ? 'packed' : floatType(tensor)
+  const { group } = format
+  const unit = group * BYTES[type]
+  // What is kept in a row is counted in groups, where it consists of them. Whole rows are one row of all groups.
+  const size = tensor.packed ? group : 1
+  const kept = slice?.axis === 1 ? places(slice.ranges).map((columns) => columns / size) : [0, tensor.size / size, 0, 0]
+  const groups = (slice?.axis === 1 ? shape[1] : tensor.size) / group
+  const scales = tensor.packed ? numberBytes(format, tensor.size) / 4 : 0
+  return {
+    code: kernel(quantizeName(type, format, to, workgroup), () => quantize(type, format, to, workgroup)),
+    unit,
+    chunk: (bytes, at) => ({ threads: bytes / unit, uniforms: [bytes / unit, at / unit, groups, ...kept, scales] }),
   }
 }
 

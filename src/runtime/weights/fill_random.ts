@@ -1,4 +1,5 @@
-import { random, randomName } from '../../wgsl/random.ts'
+import { numberBytes, type WeightFormat } from '../../wgsl/quantized/format.ts'
+import { random, randomName, randomNumbers, randomNumbersName } from '../../wgsl/random.ts'
 import { flatGroups } from '../../wgsl/text.ts'
 import type { Device } from '../device.ts'
 import { flatWorkgroup, kernel } from '../kernels.ts'
@@ -21,6 +22,7 @@ export async function fillRandom(
   name: string,
   shape: readonly number[],
 ): Promise<void> {
+  if (tensor.packed) return fillRandomNumbers(device, tensor, tensor.packed, name, shape)
   const to = floatType(tensor)
   const workgroup = flatWorkgroup(device.target)
   const code = kernel(randomName(to, workgroup), () => random(to, workgroup))
@@ -35,6 +37,32 @@ export async function fillRandom(
     const { buffer, offset } = tensor.placement!
     const places = [{ buffer: block }, { buffer, offset, size: tensor.bytes }]
     dispatchOnce(device, code, places, flatGroups(tensor.size, workgroup))
+  })
+}
+
+/** The same in few bits: all numbers alike often, and the scale with which they deviate as much. */
+async function fillRandomNumbers(
+  device: Device,
+  tensor: Tensor,
+  format: WeightFormat,
+  name: string,
+  [, inputs]: readonly number[],
+): Promise<void> {
+  const workgroup = flatWorkgroup(device.target)
+  const code = kernel(randomNumbersName(workgroup), () => randomNumbers(workgroup))
+  await device.pipelines.prepare([code])
+  const steps = 2 ** format.bits
+  const [words, numbers] = [tensor.bytes / 4, numberBytes(format, tensor.size) / 4]
+  const scale = (2 * Math.sqrt(3 / inputs)) / steps
+  const offset = format.symmetric ? scale : (-scale * (steps - 1)) / 2
+  const packer = new UniformPacker(16)
+  packer.add([words, hashOf(name), numbers, { f32: scale }, { f32: offset }])
+  const block = await device.uniformBuffer(packer.bytes)
+  await device.checked(() => {
+    device.gpu.queue.writeBuffer(block, 0, packer.data)
+    const { buffer, offset } = tensor.placement!
+    const places = [{ buffer: block }, { buffer, offset, size: tensor.bytes }]
+    dispatchOnce(device, code, places, flatGroups(words, workgroup))
   })
 }
 

@@ -1,13 +1,15 @@
+import { numberBytes, scaleBytes } from '../../wgsl/quantized/format.ts'
 import { throwIfAborted } from '../abort.ts'
 import type { Device } from '../device.ts'
-import type { Tensor } from '../tensor.ts'
-import { type BlockWeight, blockLayouts, valuesIn } from './block_layout.ts'
+import type { Share } from '../shares.ts'
+import { Tensor } from '../tensor.ts'
+import { blockLayouts, type KeptWeight, valuesIn } from './block_layout.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { bytesOf, fill, type Values } from './fill.ts'
 import { matchNames } from './match_names.ts'
 import { deviceTensor, type Parameters } from './parameters.ts'
 import { ShardedBlocks } from './sharded_blocks.ts'
-import { needed, slicedShape, sliceOf, type WeightShare } from './share.ts'
+import { needed, slicedTensor, sliceOf, type WeightShare } from './share.ts'
 import { freeWeightBuffer, weightBuffer } from './weight_buffer.ts'
 import { Weights } from './weights.ts'
 
@@ -69,7 +71,7 @@ export function prepareWeights(
     .filter(([, { at }]) => !blocks || typeof at !== 'number')
     .map(([name, parameter]) => {
       const slice = sliceOf(parameter, share)
-      const tensor = deviceTensor(name, { ...parameter, shape: slicedShape(parameter.shape, slice) }, device.target)
+      const tensor = slicedTensor(name, parameter, slice, device.target)
       tensors.set(name, tensor)
       const values = { name, parameter, slice }
       const into = async (chunk: Uint8Array) => {
@@ -123,33 +125,66 @@ async function readAll(
 async function fillShare(
   device: Device,
   checkpoint: Checkpoint,
-  weight: BlockWeight,
+  weight: KeptWeight,
   own: Tensor,
   chunk: Uint8Array,
 ): Promise<void> {
-  const { name, parameter, slice, tensor, elements, offset } = weight
+  const { name, parameter, slice, tensor, elements, bytes: kept, offset } = weight
   const { buffer, bytes } = own.placement!
-  const part = deviceTensor(
-    name,
-    { ...parameter, shape: [elements!.end - elements!.first], layout: 'rows' },
-    device.target,
-  )
-  if (slice?.axis !== 1 && parameter.layout === 'rows') {
+  const together = slice?.axis !== 1 && parameter.layout === 'rows'
+  const flat = { ...parameter, shape: [elements.end - elements.first], layout: 'rows' as const, format: tensor.packed }
+  if (together && !tensor.packed) {
+    const part = deviceTensor(name, flat, device.target)
     part.placement = { buffer, bytes, offset }
     return fill(device, checkpoint, part, weight, chunk)
   }
-  // Its values are not together in the file: the whole passes through.
-  const whole = deviceTensor(name, { ...parameter, shape: [...tensor.shape] }, device.target)
-  whole.placement = await weightBuffer(device, whole.bytes, `weight ${name}`)
+  // Numbers and scales are apart, or its values are not together in the file: what has them passes through.
+  const passing = together ? deviceTensor(name, flat, device.target) : unplacedCopy(tensor)
+  const first = together ? elements.first : 0
+  passing.placement = await weightBuffer(device, passing.bytes, `weight ${name}`)
   try {
-    await fill(device, checkpoint, whole, { name, parameter, slice }, chunk)
-    const from = elements!.first * (tensor.dtype === 'f16' ? 2 : 4)
+    await fill(device, checkpoint, passing, together ? weight : { name, parameter, slice }, chunk)
     await device.checked(() => {
       const encoder = device.gpu.createCommandEncoder()
-      encoder.copyBufferToBuffer(whole.placement!.buffer, from, buffer, offset, part.bytes)
+      for (const { from, to, length } of copiesOf(tensor, kept, passing, first)) {
+        encoder.copyBufferToBuffer(passing.placement!.buffer, from, buffer, offset + to, length)
+      }
       device.gpu.queue.submit([encoder.finish()])
     })
   } finally {
-    freeWeightBuffer(device, whole.placement)
+    freeWeightBuffer(device, passing.placement)
   }
+}
+
+/**
+ * Where bytes of a tensor are in a part of it that begins with value `first`: numbers and scales each in one place.
+ *
+ * @returns `to` from the first of the bytes on
+ */
+function copiesOf(tensor: Tensor, bytes: Share, part: Tensor, first: number) {
+  const { packed } = tensor
+  const sections = packed
+    ? [
+        { begin: 0, end: numberBytes(packed, tensor.size), skipped: numberBytes(packed, first), at: 0 },
+        {
+          begin: numberBytes(packed, tensor.size),
+          end: tensor.bytes,
+          skipped: (first / packed.group) * scaleBytes(packed),
+          at: numberBytes(packed, part.size),
+        },
+      ]
+    : [{ begin: 0, end: tensor.bytes, skipped: 0, at: 0 }]
+  return sections.flatMap(({ begin, end, skipped, at }) => {
+    const from = Math.max(begin, bytes.first)
+    const source = at + from - begin - skipped
+    // Behind the last scale is nothing that anybody reads.
+    const length = Math.min(Math.min(end, bytes.end) - from, part.bytes - source)
+    return length > 0 ? [{ from: source, to: from - bytes.first, length }] : []
+  })
+}
+
+function unplacedCopy({ shape, dtype, label, packed }: Tensor): Tensor {
+  const copy = new Tensor(shape, dtype, label, packed)
+  copy.persistent = true
+  return copy
 }

@@ -1,4 +1,5 @@
 import type { StoredLayout } from '../../wgsl/convert.ts'
+import type { WeightFormat } from '../../wgsl/quantized/format.ts'
 import type { KernelTarget } from '../kernel.ts'
 import { storedAs } from '../kernels.ts'
 import { Tensor, type Use } from '../tensor.ts'
@@ -9,6 +10,10 @@ export interface Parameter {
   readonly shape: number[]
   /** How kernels want it: as stored, or a convolution's [out, in, y, x] as [out, y, x, in]. */
   readonly layout: StoredLayout
+  /** The weight of a linear layer, whose rows may be kept in few bits. */
+  readonly linear?: true
+  /** The few bits that it is kept in. Default: a float of the tier's. */
+  readonly format?: WeightFormat
   /** Matrices and windows are operands of products; biases, norms and tables that are added are not. */
   readonly as: Use
   /** The dimension that may be divided among ranks, and the runs that it consists of, each of which is divided. */
@@ -35,9 +40,9 @@ export interface LinearCut {
 }
 
 /** The tensor that holds a parameter on a device of that tier; it has no bytes yet. */
-export function deviceTensor(name: string, { shape, layout, as }: Parameter, target: KernelTarget): Tensor {
+export function deviceTensor(name: string, { shape, layout, as, format }: Parameter, target: KernelTarget): Tensor {
   const arranged = layout === 'window' ? [shape[0], shape[2], shape[3], shape[1]] : shape
-  const tensor = new Tensor(arranged, storedAs(target, as), name)
+  const tensor = new Tensor(arranged, storedAs(target, as), name, format)
   tensor.persistent = true
   return tensor
 }
@@ -81,7 +86,14 @@ export class Parameters {
     const runsOf = (size: number, units: LinearCut['input']) => (typeof units === 'number' ? [{ size, units }] : units!)
     const axis0 = cut.out ? { cut: { axis: 0, runs: runsOf(out, cut.out) } as const } : {}
     const axis1 = cut.input ? { cut: { axis: 1, runs: runsOf(input, cut.input) } as const } : {}
-    this.#add(`${name}.weight`, { shape: [out, input], layout: 'rows', as: 'operand', ...axis0, ...axis1 })
+    this.#add(`${name}.weight`, {
+      shape: [out, input],
+      layout: 'rows',
+      as: 'operand',
+      linear: true,
+      ...axis0,
+      ...axis1,
+    })
     if (!bias) return this
     return this.#add(`${name}.bias`, {
       shape: [out],

@@ -1,8 +1,9 @@
 import type { Execution } from '../execution.ts'
+import type { KernelTarget } from '../kernel.ts'
 import type { Recorder } from '../recorder.ts'
 import { type Share, sharesOf } from '../shares.ts'
 import type { Tensor } from '../tensor.ts'
-import type { Parameter } from './parameters.ts'
+import { deviceTensor, type Parameter } from './parameters.ts'
 
 /** The part of a network's weights that one rank loads. */
 export interface WeightShare {
@@ -64,3 +65,21 @@ export const slicedShape = (shape: readonly number[], slice: Slice | undefined):
         slice.ranges.reduce((sum, { first, end }) => sum + end - first, 0),
       )
     : [...shape]
+
+/**
+ * The tensor that holds that slice of a parameter; it has no bytes yet. A slice that goes through groups of few bits has
+ * floats instead, of what the numbers of the groups stand for: it is the same weight, however many ranks divide it.
+ */
+export function slicedTensor(
+  name: string,
+  parameter: Parameter,
+  slice: Slice | undefined,
+  target: KernelTarget,
+): Tensor {
+  const { format } = parameter
+  const whole =
+    slice?.axis !== 1 ||
+    slice.ranges.every(({ first, end }) => [first, end].every((at) => at % (format?.group ?? 1) === 0))
+  const shape = slicedShape(parameter.shape, slice)
+  return deviceTensor(name, { ...parameter, shape, format: whole ? format : undefined }, target)
+}

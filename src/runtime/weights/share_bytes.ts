@@ -1,7 +1,7 @@
 import type { KernelTarget } from '../kernel.ts'
 import { blockLayouts, byteShares, slotBytes } from './block_layout.ts'
-import { deviceTensor, type Parameters } from './parameters.ts'
-import { needed, slicedShape, sliceOf, type WeightShare } from './share.ts'
+import type { Parameters } from './parameters.ts'
+import { needed, slicedTensor, sliceOf, type WeightShare } from './share.ts'
 
 /** Bytes that `loadWeights` takes on a device for a share of these parameters. */
 export function shareBytes({ all }: Parameters, share: WeightShare, target: KernelTarget): number {
@@ -10,8 +10,7 @@ export function shareBytes({ all }: Parameters, share: WeightShare, target: Kern
   let bytes = 0
   for (const [name, parameter] of wanted) {
     if (gathering && typeof parameter.at === 'number') continue
-    const shape = slicedShape(parameter.shape, sliceOf(parameter, share))
-    bytes += deviceTensor(name, { ...parameter, shape }, target).bytes
+    bytes += slicedTensor(name, parameter, sliceOf(parameter, share), target).bytes
   }
   if (!gathering) return bytes
   const layouts = blockLayouts(wanted, share, target)
