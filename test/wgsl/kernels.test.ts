@@ -75,8 +75,14 @@ describe('generated text', () => {
       }),
     ],
     ['qk_norm', qkNorm({ kind: 'layer', workgroup: 64, stored: { x: 'f32', y: 'f16' }, rotary: true })],
-    ['matrix_linear', matrixLinear({ y: 'f16', tile: chooseMatrixTile(4096, 4096, 49_152), epilogue: FULL })],
-    ['matrix_attention', matrixAttention({ dim: 88, mask: true, lse: true })],
+    [
+      'matrix_linear',
+      matrixLinear({ y: 'f16', tile: chooseMatrixTile(4096, 4096, 49_152), epilogue: FULL, ragged: true }),
+    ],
+    [
+      'matrix_attention',
+      matrixAttention({ dim: 88, tile: { groups: 4, sharing: 2 }, mask: true, lse: true, alone: true }),
+    ],
     ['random', random('f16', 64)],
     ['rescale', rescale(64)],
     ['group_norm_moments', groupMoments(4)],

@@ -1,4 +1,5 @@
-import { matrixAttention, matrixAttentionName, matrixAttentionStorage, QUERIES } from '../../wgsl/matrix/attention.ts'
+import { matrixAttention, matrixAttentionName } from '../../wgsl/matrix/attention.ts'
+import { chooseAttentionTile, queriesOf } from '../../wgsl/matrix/attention_tile.ts'
 import type { Device } from '../device.ts'
 import { kernel } from '../kernels.ts'
 import type { Recorder } from '../recorder.ts'
@@ -33,7 +34,7 @@ export const attendsOnMatrixUnits = (
   dim % VEC === 0 &&
   dim <= WIDEST &&
   queries >= FEWEST_QUERIES &&
-  matrixAttentionStorage(dim) <= gpu.limits.maxComputeWorkgroupStorageSize
+  chooseAttentionTile(dim, gpu.limits.maxComputeWorkgroupStorageSize) !== undefined
 
 export function recordMatrixAttention(
   g: Recorder,
@@ -41,15 +42,17 @@ export function recordMatrixAttention(
   { batch, heads, queries, keys, dim }: AttentionSizes,
   withLse: boolean,
 ): { out: Tensor; lse?: Tensor } {
-  const parameters = { dim, mask: mask !== undefined, lse: withLse }
+  const tile = chooseAttentionTile(dim, g.device.gpu.limits.maxComputeWorkgroupStorageSize)!
+  const alone = q !== k && q !== v && k !== v
+  const parameters = { dim, tile, mask: mask !== undefined, lse: withLse, alone }
   const out = g.create(q.shape, 'f16', 'attention')
   const lse = withLse ? g.create([batch, heads, queries], 'f32', 'lse') : undefined
   g.record({
     kernel: kernel(matrixAttentionName(parameters), () => matrixAttention(parameters)),
     inputs: [q, k, v, ...(mask ? [mask] : [])],
     outputs: lse ? [out, lse] : [out],
-    uniforms: [queries, keys, heads, (heads * dim) / VEC, { f32: scale }],
-    groups: [Math.ceil(queries / QUERIES), heads, batch],
+    uniforms: [queries, keys, heads, (heads * dim) / VEC, { f32: scale }, 0],
+    groups: [Math.ceil(queries / queriesOf(tile)), heads, batch],
   })
   return { out, lse }
 }

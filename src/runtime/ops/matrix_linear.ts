@@ -16,12 +16,13 @@ const VEC = 8
 /** Fewer rows leave most of a matrix unit idle. */
 const FEWEST_ROWS = 17
 
-/** Whether x [..., in] · weightᵀ is for matrix units: both are f16 there, and rows begin at whole loads. */
+/** Whether x [..., in] · weightᵀ is for matrix units: both are f16 there, and rows of all of them begin at whole loads. */
 export const fitsMatrixUnits = (target: KernelTarget, x: Tensor, weight: Tensor): boolean =>
   target.tier === 'matrix' &&
   x.dtype === 'f16' &&
   weight.dtype === 'f16' &&
   x.dim(-1) % VEC === 0 &&
+  weight.dim(0) % 4 === 0 &&
   x.size / x.dim(-1) >= FEWEST_ROWS
 
 /** As `linear`. */
@@ -33,6 +34,7 @@ export function recordMatrixLinear(g: Recorder, x: Tensor, { weight, bias }: Aff
     y: storedAs(g.device.target, options.as),
     tile,
     epilogue: epilogueOf(bias, options),
+    ragged: depth % tile.depth !== 0,
   }
   const y = g.create([...x.shape.slice(0, -1), out], parameters.y, 'linear')
   const { multiply, gate, residual } = options
@@ -40,26 +42,26 @@ export function recordMatrixLinear(g: Recorder, x: Tensor, { weight, bias }: Aff
     kernel: kernel(matrixLinearName(parameters), () => matrixLinear(parameters)),
     inputs: [x, weight, bias, multiply, gate?.of, residual].filter((t) => t !== undefined),
     outputs: [y],
-    uniforms: [rows, out, depth / VEC, ...epilogueUniforms(rows, out, options)],
+    uniforms: [rows, out, depth / VEC, ...epilogueUniforms(rows, out, options), 0],
     groups: [Math.ceil(out / tile.columns), Math.ceil(rows / tile.rows), 1],
   })
   return y
 }
 
-/** Workgroups below which a large card has cores without one. */
-const FILLED = 96
-
 /**
- * By measurement on an H100 (bench/RESULTS.md): the larger a tile, the fewer times operands are read; but each core wants one.
+ * By measurement on an H100 (bench/RESULTS.md), whose driver has 48 KiB of workgroup memory for all workgroups of a core: two
+ * of the first tile where there are enough for all cores, one of the second with twice its depth where there are not, and
+ * small ones where few cores would have any.
  */
 export function chooseMatrixTile(rows: number, out: number, workgroupStorage: number): MatrixTile {
-  const workgroups = (tile: MatrixTile) => Math.ceil(rows / tile.rows) * Math.ceil(out / tile.columns)
-  const held = TILES.filter((tile) => matrixLinearStorage(tile) <= workgroupStorage)
-  return held.find((tile) => workgroups(tile) >= FILLED) ?? TILES[TILES.length - 1]
+  const workgroups = Math.ceil(rows / DEEP.rows) * Math.ceil(out / DEEP.columns)
+  const wanted = workgroups >= 200 ? [WIDE, SMALL] : workgroups >= 48 ? [DEEP, WIDE, SMALL] : [SMALL]
+  return wanted.find((tile) => matrixLinearStorage(tile) <= workgroupStorage) ?? SMALL
 }
 
-const TILES: readonly MatrixTile[] = [
-  { rows: 128, columns: 256, depth: 32, subgroupRows: 64, subgroupColumns: 64 },
-  { rows: 128, columns: 128, depth: 32, subgroupRows: 32, subgroupColumns: 64 },
-  { rows: 64, columns: 64, depth: 32, subgroupRows: 32, subgroupColumns: 32 },
-]
+const WIDE: MatrixTile = { rows: 128, columns: 128, depth: 32, subgroupRows: 64, subgroupColumns: 64 }
+const DEEP: MatrixTile = { ...WIDE, depth: 64 }
+const SMALL: MatrixTile = { rows: 64, columns: 64, depth: 32, subgroupRows: 32, subgroupColumns: 32 }
+
+/** For benchmarks and tests. */
+export const MATRIX_TILES: readonly MatrixTile[] = [WIDE, DEEP, SMALL]

@@ -1,170 +1,174 @@
 // Flash attention on matrix units: out = softmax(q·kᵀ·scale + mask)·v, operands and out f16, scores, statistics and sums f32.
 // Tier: matrix, for subgroup matrices of 16 x 16 x 16 and subgroups of 32 threads; heads of a multiple of 8 values.
-// Bindings: p, q, k, v, [mask], out, [lse]. A workgroup has 64 queries of a head, each of its four subgroups 16 of them.
-// Sums in matrices cannot be scaled row by row, so the reference that exponents are taken from is raised only where scores
-// exceed it by GROWTH (Zadouri et al. 2026), rarely after the first keys; then the sums pass through workgroup memory. Speed: bench/RESULTS.md.
-import { ABSENT, LOWEST } from '../attention.ts'
+// Bindings: p, q, k, v, [mask], out, [lse]. Workgroups of a head begin at different keys and go round: what one of them fetches
+// from memory is in the cache for the others, which would all wait for the same keys otherwise. Speed: bench/RESULTS.md.
+import { LOWEST } from '../attention.ts'
 import { bindings, uniformBlock, unroll } from '../text.ts'
-import { LANES, UNIT } from './shape.ts'
+import { rescaledSums, softmaxOfKeys } from './attention_softmax.ts'
+import {
+  type AttentionTile,
+  flagWords,
+  GROUP,
+  KEYS,
+  keyStride,
+  queriesOf,
+  SCORES,
+  subgroupsOfAttention,
+  threadsOf,
+  WEIGHTS,
+  wholeHead,
+} from './attention_tile.ts'
+import { ENABLE_MATRICES, LANES, loadMatrix, ONCE, UNIT } from './shape.ts'
 
 export interface MatrixAttentionParameters {
   /** Values of a head. */
   readonly dim: number
+  readonly tile: AttentionTile
   /** Additive [batch, keys]. */
   readonly mask: boolean
   /** Also write the natural log of the sum of exponentials [batch, heads, queries]. */
   readonly lse: boolean
+  /**
+   * No other binding has the buffers of k and v, which may be bound as written ones then. They are not written: a compiler
+   * may move what it knows to be read only beyond the next barrier, to where it is used, and waits for memory there.
+   */
+  readonly alone: boolean
 }
 
-export const matrixAttentionName = ({ dim, mask, lse }: MatrixAttentionParameters): string =>
-  `matrix_attention.${dim}${mask ? '+mask' : ''}${lse ? '+lse' : ''}`
+export const matrixAttentionName = ({ dim, tile, mask, lse, alone }: MatrixAttentionParameters): string =>
+  `matrix_attention.${dim}.${tile.groups}x${tile.sharing}${mask ? '+mask' : ''}${lse ? '+lse' : ''}${alone ? '+alone' : ''}`
 
-const SUBGROUPS = 4
-/** Queries of a workgroup, and keys that it handles at a time. */
-export const QUERIES = SUBGROUPS * UNIT
-const KEYS = 64
+/** Values of a load. */
 const VEC = 8
-/** Steps between rows in workgroup memory, 16 bytes more than they have, so that they begin in other banks. */
-const SCORES = KEYS + 4
-const WEIGHTS = KEYS + 8
-/** In powers of two: weights up to 2^8 times those that a running maximum would give fit f16. */
-const GROWTH = '8.0'
-/** Columns of the sums that pass through workgroup memory at once. */
-const CHUNK = KEYS / UNIT
 
-const whole = (dim: number) => Math.ceil(dim / UNIT) * UNIT
-
-/** Bytes of workgroup memory. */
-export const matrixAttentionStorage = (dim: number): number =>
-  2 * KEYS * (whole(dim) + VEC) + SUBGROUPS * UNIT * (4 * SCORES + 2 * WEIGHTS + 4) + 4 * SUBGROUPS
-
-export function matrixAttention({ dim, mask, lse }: MatrixAttentionParameters): string {
-  const columns = whole(dim) / UNIT
-  const stride = whole(dim) + VEC
-  const words = whole(dim) / VEC
-  const threads = SUBGROUPS * LANES
-  /** Rows of q, k or v into the tile, zeros beyond them and beyond the head. */
-  const fill = (of: 'q' | 'k' | 'v', first: string, bound: string) =>
+export function matrixAttention(parameters: MatrixAttentionParameters): string {
+  const { dim, tile, mask, lse, alone } = parameters
+  const threads = threadsOf(tile)
+  const queries = queriesOf(tile)
+  const words = wholeHead(dim) / VEC
+  const columns = wholeHead(dim) / UNIT
+  const own = columns / tile.sharing // of the sums, in matrices
+  const quads = keyStride(dim) / 4
+  const loads = Math.ceil((KEYS * words) / threads)
+  const place = (l: number) => {
+    const e = `local + ${l * threads}u`
+    return `let e${l} = ${loads * threads > KEYS * words ? `min(${e}, ${KEYS * words - 1}u)` : e}; let row${l} = e${l} / ${words}u; let word${l} = e${l} % ${words}u; let at${l} = row${l} * ${quads}u + word${l} * 2u;`
+  }
+  // Keys beyond the last are it again, and words beyond a head are whatever follows: weights of the former are zeros, and so
+  // are the queries that the latter meet.
+  const read = (of: 'k' | 'v', first: string) =>
     unroll(
-      (KEYS * words) / threads,
-      (l) => `{
-      let e = local + ${l * threads}u; let row = e / ${words}u; let word = e % ${words}u;
-      let there = ${first} + row < ${bound} && word < ${dim / VEC}u;
-      let value = select(vec4u(), ${of}[select(0u, (batch * ${bound} + ${first} + row) * p.stride + head * ${dim / VEC}u + word, there)], there);
-      let at = row * ${stride / 4}u + word * 2u;
-      tile[at] = bitcast<vec4<f16>>(value.xy); tile[at + 1u] = bitcast<vec4<f16>>(value.zw);
-    }`,
+      loads,
+      (l) =>
+        `${of}${l} = ${of}[(batch * p.keys + min(${first} + row${l}, p.keys - 1u)) * p.stride + head * ${dim / VEC}u + word${l}];`,
     )
-  const matrix = (kind: 'left' | 'right', order: 'row' | 'col', row: string, column: number) =>
-    `subgroupMatrixLoad<subgroup_matrix_${kind}<f16, ${UNIT}, ${UNIT}>, ${order}_major>(&tile, (${row}) * ${stride / 4}u + ${column / 4}u, ${stride / 4}u)`
-  const score = (i: number) => `{
-      let column = ${2 * i}u + side; let key = key0 + column;
-      let s = select(${ABSENT}, scores[scoreAt + column] * scale${mask ? ' + mask[batch * p.keys + min(key, p.keys - 1u)] * LOG2E' : ''}, key < p.keys);`
-  /** Does something with the sums of 16 queries, 64 columns at a time, while they are in workgroup memory. */
-  const throughMemory = (each: (first: number) => string, back: boolean) =>
-    unroll(Math.ceil(columns / CHUNK), (chunk) => {
-      const count = Math.min(CHUNK, columns - chunk * CHUNK)
-      return `
-    ${unroll(count, (c) => `subgroupMatrixStore<row_major>(&scores, subgroup * ${UNIT * SCORES}u + ${c * UNIT}u, o${chunk * CHUNK + c}, ${SCORES}u);`)}
-    workgroupBarrier();
-    for (var e = lane; e < ${UNIT * count * UNIT}u; e += ${LANES}u) {
-      let r = e / ${count * UNIT}u; let column = e % ${count * UNIT}u;
-      let at = (subgroup * ${UNIT}u + r) * ${SCORES}u + column;
-      ${each(chunk * CHUNK * UNIT)}
-    }
-    workgroupBarrier();
-    ${back ? unroll(count, (c) => `o${chunk * CHUNK + c} = subgroupMatrixLoad<subgroup_matrix_result<f32, ${UNIT}, ${UNIT}>, row_major>(&scores, subgroup * ${UNIT * SCORES}u + ${c * UNIT}u, ${SCORES}u);`) : ''}
-    ${back ? 'workgroupBarrier();' : ''}`
-    })
-  return `enable f16; enable subgroups; enable chromium_experimental_subgroup_matrix;
-diagnostic(off, chromium.subgroup_matrix_uniformity);
+  const write = (of: 'k' | 'v') =>
+    unroll(
+      loads,
+      (l) =>
+        `tile_${of}[at${l}] = bitcast<vec4<f16>>(${of}${l}.xy); tile_${of}[at${l} + 1u] = bitcast<vec4<f16>>(${of}${l}.zw);`,
+    )
+  const both = (piece: (u: number) => string) => unroll(GROUP / UNIT, piece)
+  const everySum = (piece: (u: number, c: number) => string) => both((u) => unroll(own, (c) => piece(u, c)))
+  const queryRow = (u: number) => `group * ${GROUP}u + ${u * UNIT}u`
+  const written = alone ? '!' : ''
+  return `${ENABLE_MATRICES}
 diagnostic(off, subgroup_uniformity);
-${uniformBlock(['queries', 'keys', 'heads', 'stride', 'scale: f32'])}
+${uniformBlock(['queries', 'keys', 'heads', 'stride', 'scale: f32', 'zero'])}
 ${bindings(
   ['q', 'array<vec4u>'],
-  ['k', 'array<vec4u>'],
-  ['v', 'array<vec4u>'],
+  [`k${written}`, 'array<vec4u>'],
+  [`v${written}`, 'array<vec4u>'],
   ...((mask ? [['mask', 'array<f32>']] : []) as [string, string][]),
-  ['out!', 'array<f16>'],
+  ['out!', 'array<vec4<f16>>'],
   ...((lse ? [['lse!', 'array<f32>']] : []) as [string, string][]),
 )}
 const LOG2E = 1.4426950408889634;
-var<workgroup> tile: array<vec4<f16>, ${(KEYS * stride) / 4}>;
-var<workgroup> scores: array<f32, ${SUBGROUPS * UNIT * SCORES}>;
-var<workgroup> weights: array<f16, ${SUBGROUPS * UNIT * WEIGHTS}>;
-var<workgroup> factors: array<f32, ${SUBGROUPS * UNIT}>;
-var<workgroup> grown: array<u32, ${SUBGROUPS}>;
-@compute @workgroup_size(${threads}) fn main(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) workgroup: vec3u) {
+var<workgroup> tile_k: array<vec4<f16>, ${KEYS * quads}>;
+var<workgroup> tile_v: array<vec4<f16>, ${KEYS * quads}>;
+var<workgroup> scores: array<vec4f, ${(queries * SCORES) / 4}>;
+var<workgroup> weights: array<vec4<f16>, ${(queries * WEIGHTS) / 4}>;
+var<workgroup> factors: array<f32, ${queries}>;
+var<workgroup> grown: array<u32, ${flagWords(tile)}>;
+@compute @workgroup_size(${threads}) fn main(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) count: vec3u) {
   let head = workgroup.y;
   let batch = workgroup.z;
-  let query0 = workgroup.x * ${QUERIES}u;
+  let query0 = workgroup.x * ${queries}u;
   let lane = local % ${LANES}u;
   let subgroup = local / ${LANES}u;
-  // Two threads share a row of scores, every other column each.
-  let row = lane / 2u;
-  let side = lane % 2u;
-  let scoreAt = (subgroup * ${UNIT}u + row) * ${SCORES}u;
-  let weightAt = (subgroup * ${UNIT}u + row) * ${WEIGHTS}u;
+  let group = subgroup / ${tile.sharing}u;
+  let share = subgroup % ${tile.sharing}u;
+  // In the softmax a query's keys belong to as many threads as subgroups share it.
+  let row = local / ${tile.sharing}u;
+  let part = local % ${tile.sharing}u;
   let scale = p.scale * LOG2E;
-  ${fill('q', 'query0', 'p.queries')}
+  ${unroll(loads, place)}
+  ${both((u) => unroll(columns, (d) => `var q${u}_${d}: subgroup_matrix_left<f16, ${UNIT}, ${UNIT}>;`))}
+  ${unroll(
+    tile.groups,
+    (g) => `
   workgroupBarrier();
-  ${unroll(columns, (d) => `let q${d} = ${matrix('left', 'row', `subgroup * ${UNIT}u`, d * UNIT)};`)}
-  ${unroll(columns, (c) => `var o${c}: subgroup_matrix_result<f32, ${UNIT}, ${UNIT}>;`)}
+  for (var e = local; e < ${GROUP * words}u; e += ${threads}u) {
+    let r = e / ${words}u; let word = e % ${words}u; let query = query0 + ${g * GROUP}u + r;
+    let there = query < p.queries && word < ${dim / VEC}u;
+    let value = select(vec4u(), q[(batch * p.queries + min(query, p.queries - 1u)) * p.stride + head * ${dim / VEC}u + word], there);
+    let at = r * ${quads}u + word * 2u;
+    tile_k[at] = bitcast<vec4<f16>>(value.xy); tile_k[at + 1u] = bitcast<vec4<f16>>(value.zw);
+  }
+  workgroupBarrier();
+  if (group == ${g}u) { ${both((u) => unroll(columns, (d) => `q${u}_${d} = ${loadMatrix('left', 'row', 'tile_k', `${u * UNIT}u`, `${d * 4}u`, quads)};`))} }`,
+  )}
+  ${everySum((u, c) => `var o${u}_${c}: subgroup_matrix_result<f32, ${UNIT}, ${UNIT}>;`)}
+  ${unroll(loads, (l) => `var k${l}: vec4u; var v${l}: vec4u;`)}
   var top = ${LOWEST};
   var sum = 0.0;
-  for (var key0 = 0u; key0 < p.keys; key0 += ${KEYS}u) {
-    workgroupBarrier();
-    ${fill('k', 'key0', 'p.keys')}
-    workgroupBarrier();
-    ${unroll(
-      KEYS / UNIT,
-      (j) => `{
-      // Said, since a driver may take a declaration in a loop for one before it.
-      var s = subgroup_matrix_result<f32, ${UNIT}, ${UNIT}>(0.0);
-      ${unroll(columns, (d) => `s = subgroupMatrixMultiplyAccumulate(q${d}, ${matrix('right', 'col', `${j * UNIT}u`, d * UNIT)}, s);`)}
-      subgroupMatrixStore<row_major>(&scores, subgroup * ${UNIT * SCORES}u + ${j * UNIT}u, s, ${SCORES}u);
-    }`,
-    )}
-    workgroupBarrier();
-    ${fill('v', 'key0', 'p.keys')}
-    var most = ${LOWEST};
-    ${unroll(KEYS / 2, (i) => `${score(i)} most = max(most, s); }`)}
-    most = max(most, subgroupShuffleXor(most, 1u));
-    let grows = subgroupAny(most > top + ${GROWTH});
-    if (lane == 0u) { grown[subgroup] = u32(grows); }
-    let all = workgroupUniformLoad(&grown);
-    let raised = ${Array.from({ length: SUBGROUPS }, (_, i) => `all[${i}]`).join(' + ')} > 0u;
-    var factor = 1.0;
-    if (raised) {
-      let next = max(top, most);
-      factor = exp2(top - next);
-      top = next;
-      sum *= factor;
-    }
-    ${unroll(KEYS / 2, (i) => `${score(i)} let w = exp2(s - top); sum += w; weights[weightAt + column] = f16(w); }`)}
-    if (raised) {
-      if (side == 0u) { factors[subgroup * ${UNIT}u + row] = factor; }
-      workgroupBarrier();
-      ${throughMemory(() => `scores[at] *= factors[subgroup * ${UNIT}u + r];`, true)}
-    }
-    workgroupBarrier();
-    ${unroll(
-      KEYS / UNIT,
-      (j) => `{
-      let w = subgroupMatrixLoad<subgroup_matrix_left<f16, ${UNIT}, ${UNIT}>, row_major>(&weights, subgroup * ${UNIT * WEIGHTS}u + ${j * UNIT}u, ${WEIGHTS}u);
-      ${unroll(columns, (c) => `o${c} = subgroupMatrixMultiplyAccumulate(w, ${matrix('right', 'row', `${j * UNIT}u`, c * UNIT)}, o${c});`)}
-    }`,
-    )}
-  }
-  let total = sum + subgroupShuffleXor(sum, 1u);
-  if (side == 0u) { factors[subgroup * ${UNIT}u + row] = select(0.0, 1.0 / total, total > 0.0); }
-  ${lse ? `{ let query = query0 + subgroup * ${UNIT}u + row; if (side == 0u && query < p.queries) { lse[(batch * p.heads + head) * p.queries + query] = top / LOG2E + log(total); } }` : ''}
+  let blocks = (p.keys + ${KEYS - 1}u) / ${KEYS}u;
+  var key0 = (workgroup.x * blocks / count.x) * ${KEYS}u;
   workgroupBarrier();
-  ${throughMemory(
-    (first) => `let query = query0 + subgroup * ${UNIT}u + r;
-      if (query < p.queries && ${first}u + column < ${dim}u) {
-        out[(batch * p.queries + query) * p.stride * ${VEC}u + head * ${dim}u + ${first}u + column] = f16(scores[at] * factors[subgroup * ${UNIT}u + r]);
-      }`,
+  ${read('k', 'key0')}
+  ${write('k')}
+  workgroupBarrier();
+  for (var turn = 0u; turn < blocks; turn++) { ${ONCE} {
+    let after = select(0u, key0 + ${KEYS}u, key0 + ${KEYS}u < p.keys);
+    ${read('v', 'key0')}
+    ${unroll(
+      KEYS / tile.sharing / UNIT,
+      (j) => `{
+      let key = share * ${KEYS / tile.sharing}u + ${j * UNIT}u;
+      // Said, since a driver may take a declaration in a loop for one before it.
+      ${both((u) => `var s${u} = subgroup_matrix_result<f32, ${UNIT}, ${UNIT}>(0.0);`)}
+      ${unroll(columns, (d) => `{ let right = ${loadMatrix('right', 'col', 'tile_k', 'key', `${d * 4}u`, quads)}; ${both((u) => `s${u} = subgroupMatrixMultiplyAccumulate(q${u}_${d}, right, s${u});`)} }`)}
+      ${both((u) => `subgroupMatrixStore<row_major>(&scores, ((${queryRow(u)}) * ${SCORES}u + key) / 4u, s${u}, ${SCORES / 4}u);`)}
+    }`,
+    )}
+    workgroupBarrier();
+    ${read('k', 'after')}
+    ${write('v')}
+    ${softmaxOfKeys({ perRow: tile.sharing, mask })}
+    ${write('k')}
+    let all = workgroupUniformLoad(&grown);
+    if (${unroll(subgroupsOfAttention(tile), (i) => `${i > 0 ? '+ ' : ''}all[${i}]`)} > 0u && turn > 0u) {
+      ${rescaledSums(own, tile, () => 'scores[at] *= factors[r];', true)}
+    }
+    ${unroll(
+      KEYS / UNIT,
+      (j) => `{
+      ${both((u) => `let w${u} = ${loadMatrix('left', 'row', 'weights', queryRow(u), `${j * 4}u`, WEIGHTS / 4)};`)}
+      ${unroll(own, (c) => `{ let right = ${loadMatrix('right', 'row', 'tile_v', `${j * UNIT}u`, `(share * ${own}u + ${c}u) * 4u`, quads)}; ${both((u) => `o${u}_${c} = subgroupMatrixMultiplyAccumulate(w${u}, right, o${u}_${c});`)} }`)}
+    }`,
+    )}
+    key0 = after;
+  } default: { return; } } }
+  let total = sum${tile.sharing > 1 ? ' + subgroupShuffleXor(sum, 1u)' : ''};
+  workgroupBarrier();
+  if (part == 0u) { factors[row] = select(0.0, 1.0 / total, total > 0.0); }
+  ${lse ? 'if (part == 0u && query0 + row < p.queries) { lse[(batch * p.heads + head) * p.queries + query0 + row] = top / LOG2E + log(total); }' : ''}
+  workgroupBarrier();
+  ${rescaledSums(
+    own,
+    tile,
+    () => `let query = query0 + r;
+      if (query < p.queries && column < ${dim}u) { out[((batch * p.queries + query) * p.stride * ${VEC}u + head * ${dim}u + column) / 4u] = vec4<f16>(scores[at] * factors[r]); }`,
     false,
   )}
 }`

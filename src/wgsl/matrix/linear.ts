@@ -1,32 +1,36 @@
 // Linear on matrix units: y [m, n] = epilogue(a [m, k] · b [n, k]ᵀ), operands f16, sums f32, y f32 or f16. Tier: matrix, for
 // subgroup matrices of 16 x 16 x 16 and subgroups of 32 threads. Bindings: p, a, b, [bias], [multiply], [gate], [residual], y.
-// k is a multiple of 8, the values of a load of 16 bytes; rows, columns and depth beyond the operands are computed as zeros or
-// as the last row, and not stored. Speed: 144 TFLOP/s on an H100; bench/RESULTS.md has what was tried.
+// k is a multiple of 8, the values of a load of 16 bytes, and n of 4; rows, columns and depth beyond the operands are computed
+// as the last row or as zeros, and not stored. Speed, and what was tried: bench/RESULTS.md.
 import { arrayOf, type Stored } from '../stored.ts'
 import { bindings, uniformBlock, unroll } from '../text.ts'
+import { EPILOGUE_FIELDS, type Epilogue, epilogueName } from '../tile/epilogue.ts'
+import { quadBindings, quadFunctions, storeQuad } from './epilogue.ts'
 import {
-  EPILOGUE_FIELDS,
-  type Epilogue,
-  epilogueBindings,
-  epilogueFunctions,
-  epilogueName,
-  epilogueValue,
-} from '../tile/epilogue.ts'
-import { LANES, type MatrixTile, matrixTileName, subgroupsOf, UNIT } from './shape.ts'
+  ENABLE_MATRICES,
+  LANES,
+  loadMatrix,
+  type MatrixTile,
+  matrixTileName,
+  ONCE,
+  slabColumns,
+  subgroupsOf,
+  UNIT,
+} from './shape.ts'
 
 export interface MatrixLinearParameters {
   readonly y: Stored
   readonly tile: MatrixTile
   readonly epilogue: Epilogue
+  /** k is no multiple of the tile's depth. */
+  readonly ragged: boolean
 }
 
-export const matrixLinearName = ({ y, tile, epilogue }: MatrixLinearParameters): string =>
-  `matrix_linear.${y}.${matrixTileName(tile)}.${epilogueName(epilogue)}`
+export const matrixLinearName = ({ y, tile, epilogue, ragged }: MatrixLinearParameters): string =>
+  `matrix_linear.${y}.${matrixTileName(tile)}${ragged ? '.ragged' : ''}.${epilogueName(epilogue)}`
 
 /** Halves between rows of a tile in workgroup memory: a step of 16 bytes more, so that rows begin in other banks. */
 const PAD = 8
-/** Columns of a subgroup's sums that pass through workgroup memory at once, where threads can see them. */
-const SLAB = 32
 /** Values of a load. */
 const VEC = 8
 /** Tiles that are computed one after the other go down so many rows before the next column: they share what the cache has. */
@@ -34,41 +38,39 @@ const BAND = 8
 
 /** Bytes of workgroup memory. */
 export const matrixLinearStorage = (tile: MatrixTile): number =>
-  2 * (tile.rows + tile.columns) * (tile.depth + PAD) +
-  4 * subgroupsOf(tile) * UNIT * Math.min(SLAB, tile.subgroupColumns)
+  2 * (tile.rows + tile.columns) * (tile.depth + PAD) + 4 * subgroupsOf(tile) * UNIT * slabColumns(tile)
 
-export function matrixLinear({ y, tile, epilogue }: MatrixLinearParameters): string {
+export function matrixLinear({ y, tile, epilogue, ragged }: MatrixLinearParameters): string {
   const { rows, columns, depth, subgroupRows, subgroupColumns } = tile
   const threads = subgroupsOf(tile) * LANES
   const [down, across] = [subgroupRows / UNIT, subgroupColumns / UNIT]
-  const stride = depth + PAD
+  const quads = (depth + PAD) / 4
   const words = depth / VEC // of a row
-  const loadsOf = (count: number) => (count * words) / threads
-  const each = (count: number, code: (l: number) => string) => unroll(loadsOf(count), code)
-  const place = (l: number) =>
-    `let e${l} = local + ${l * threads}u; let row${l} = e${l} / ${words}u; let word${l} = e${l} % ${words}u;`
-  const read = (operand: 'a' | 'b', l: number) => {
+  const each = (count: number, piece: (l: number) => string) => unroll((count * words) / threads, piece)
+  const both = (piece: (operand: 'a' | 'b', l: number) => string) =>
+    each(rows, (l) => piece('a', l)) + each(columns, (l) => piece('b', l))
+  const place = (operand: 'a' | 'b', l: number) => {
     const [first, bound] = operand === 'a' ? ['m0', 'p.m'] : ['n0', 'p.n']
-    const at = `min(${first} + row${l}, ${bound} - 1u) * p.k + k + word${l}`
-    return `${operand}${l} = select(vec4u(), ${operand}[select(0u, ${at}, k + word${l} < p.k)], k + word${l} < p.k);`
+    const [row, word] = [`(local + ${l * threads}u) / ${words}u`, `(local + ${l * threads}u) % ${words}u`]
+    return `let ${operand}From${l} = min(${first} + ${row}, ${bound} - 1u) * p.k + ${word}; let ${operand}To${l} = (${row}) * ${quads}u + (${word}) * 2u; var ${operand}${l}: vec4u;`
   }
-  const write = (operand: 'a' | 'b', l: number) => {
-    const name = operand === 'a' ? 'tileA' : 'tileB'
-    return `{ let at = (row${l} * ${stride}u + word${l} * ${VEC}u) / 4u; ${name}[at] = bitcast<vec4<f16>>(${operand}${l}.xy); ${name}[at + 1u] = bitcast<vec4<f16>>(${operand}${l}.zw); }`
-  }
-  const both = (count: number, operand: 'a' | 'b', what: (operand: 'a' | 'b', l: number) => string) =>
-    each(count, (l) => `{ ${place(l)} ${what(operand, l)} }`)
-  const declare = (count: number, operand: 'a' | 'b') => each(count, (l) => `var ${operand}${l}: vec4u;`)
-  const wide = Math.min(SLAB, subgroupColumns)
-  const slab = UNIT * wide
-  return `enable f16; enable subgroups; enable chromium_experimental_subgroup_matrix;
-diagnostic(off, chromium.subgroup_matrix_uniformity);
-${uniformBlock(['m', 'n', 'k', ...EPILOGUE_FIELDS])}
-${bindings(['a', 'array<vec4u>'], ['b', 'array<vec4u>'], ...epilogueBindings(epilogue), ['y!', arrayOf(y)])}
-${epilogueFunctions(epilogue)}
-var<workgroup> tileA: array<vec4<f16>, ${(rows * stride) / 4}>;
-var<workgroup> tileB: array<vec4<f16>, ${(columns * stride) / 4}>;
-var<workgroup> slabs: array<f32, ${subgroupsOf(tile) * slab}>;
+  const read = (k: string) => both((operand, l) => `${operand}${l} = ${operand}[${operand}From${l} + ${k}];`)
+  const write = both((operand, l) => {
+    const value = `${operand}${l}`
+    // Only here: a value that is looked at as soon as it is asked for is waited for.
+    const zeroed = ragged
+      ? `${value} = select(vec4u(), ${value}, k + (local + ${l * threads}u) % ${words}u < p.k);`
+      : ''
+    const to = `tile_${operand}[${operand}To${l}`
+    return `${zeroed} ${to}] = bitcast<vec4<f16>>(${value}.xy); ${to} + 1u] = bitcast<vec4<f16>>(${value}.zw);`
+  })
+  return `${ENABLE_MATRICES}
+${uniformBlock(['m', 'n', 'k', ...EPILOGUE_FIELDS, 'zero'])}
+${bindings(['a', 'array<vec4u>'], ['b', 'array<vec4u>'], ...quadBindings(epilogue), ['y!', arrayOf(y, 4)])}
+${quadFunctions(epilogue)}
+var<workgroup> tile_a: array<vec4<f16>, ${rows * quads}>;
+var<workgroup> tile_b: array<vec4<f16>, ${columns * quads}>;
+var<workgroup> slabs: array<vec4f, ${(subgroupsOf(tile) * UNIT * slabColumns(tile)) / 4}>;
 @compute @workgroup_size(${threads}) fn main(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let order = workgroup.y * groups.x + workgroup.x;
   let band = order / (${BAND}u * groups.x);
@@ -81,47 +83,56 @@ var<workgroup> slabs: array<f32, ${subgroupsOf(tile) * slab}>;
   let subRow = (subgroup / ${columns / subgroupColumns}u) * ${subgroupRows}u;
   let subColumn = (subgroup % ${columns / subgroupColumns}u) * ${subgroupColumns}u;
   ${unroll(down, (i) => unroll(across, (j) => `var c${i}_${j}: subgroup_matrix_result<f32, ${UNIT}, ${UNIT}>;`))}
-  ${declare(rows, 'a')} ${declare(columns, 'b')}
-  for (var k = 0u; k < p.k; k += ${words}u) {
-    ${both(rows, 'a', read)} ${both(columns, 'b', read)}
+  ${both(place)}
+  ${read('0u')}
+  for (var k = 0u; k < p.k; k += ${words}u) { ${ONCE} {
     workgroupBarrier();
-    ${both(rows, 'a', write)} ${both(columns, 'b', write)}
+    ${write}
     workgroupBarrier();
+    // The next ones, while these are multiplied; after the last, the last again.
+    let next = select(k, k + ${words}u, k + ${words}u < p.k);
+    ${read('next')}
     ${unroll(
       depth / UNIT,
       (d) => `{
-      ${unroll(down, (i) => `let left${i} = subgroupMatrixLoad<subgroup_matrix_left<f16, ${UNIT}, ${UNIT}>, row_major>(&tileA, ((subRow + ${i * UNIT}u) * ${stride}u + ${d * UNIT}u) / 4u, ${stride / 4}u);`)}
+      ${unroll(down, (i) => `let left${i} = ${loadMatrix('left', 'row', 'tile_a', `subRow + ${i * UNIT}u`, `${d * 4}u`, quads)};`)}
       ${unroll(
         across,
         (j) => `{
-        let right = subgroupMatrixLoad<subgroup_matrix_right<f16, ${UNIT}, ${UNIT}>, col_major>(&tileB, ((subColumn + ${j * UNIT}u) * ${stride}u + ${d * UNIT}u) / 4u, ${stride / 4}u);
+        let right = ${loadMatrix('right', 'col', 'tile_b', `subColumn + ${j * UNIT}u`, `${d * 4}u`, quads)};
         ${unroll(down, (i) => `c${i}_${j} = subgroupMatrixMultiplyAccumulate(left${i}, right, c${i}_${j});`)}
       }`,
       )}
     }`,
     )}
-  }
-  let slab = subgroup * ${slab}u;
-  ${unroll(down, (i) =>
-    unroll(
-      subgroupColumns / wide,
-      (part) => `{
-    workgroupBarrier();
-    ${unroll(wide / UNIT, (j) => `subgroupMatrixStore<row_major>(&slabs, slab + ${j * UNIT}u, c${i}_${(part * wide) / UNIT + j}, ${wide}u);`)}
-    workgroupBarrier();
-    for (var e = lane; e < ${slab}u; e += ${LANES}u) {
-      let m = m0 + subRow + ${i * UNIT}u + e / ${wide}u;
-      let n = n0 + subColumn + ${part * wide}u + e % ${wide}u;
-      if (m < p.m && n < p.n) { ${storeValue(epilogue, y)} }
-    }
-  }`,
-    ),
-  )}
+  } default: { return; } } }
+  let quads = p.n / 4u;
+  ${storeSums(y, tile, epilogue)}
 }`
 }
 
-function storeValue(e: Epilogue, y: Stored): string {
-  return `${e.gate ? 'let gateAt = (m / p.rowsPerBatch) * p.gateStride + p.gateOffset;' : ''}
-      ${e.residual ? 'let residualAt = (m % p.residualRows) * p.n;' : ''}
-      y[m * p.n + n] = ${epilogueValue(e, y, 'slabs[slab + e]')};`
+/** Sums pass through workgroup memory, where threads can see them: 16 rows of a subgroup's at a time, `slabColumns` columns. */
+function storeSums(y: Stored, tile: MatrixTile, epilogue: Epilogue): string {
+  const wide = slabColumns(tile)
+  const slab = (UNIT * wide) / 4
+  const perRow = wide / 4
+  return `let slab = subgroup * ${slab}u;
+  ${unroll(tile.subgroupRows / UNIT, (i) =>
+    unroll(
+      tile.subgroupColumns / wide,
+      (part) => `{
+    workgroupBarrier();
+    ${unroll(wide / UNIT, (j) => `subgroupMatrixStore<row_major>(&slabs, slab + ${j * 4}u, c${i}_${(part * wide) / UNIT + j}, ${perRow}u);`)}
+    workgroupBarrier();
+    let n4 = (n0 + subColumn + ${part * wide}u) / 4u + lane % ${perRow}u;
+    ${unroll(
+      slab / LANES,
+      (l) => `{
+      let m = m0 + subRow + ${i * UNIT}u + (lane + ${l * LANES}u) / ${perRow}u;
+      if (m < p.m && n4 < quads) { ${storeQuad(epilogue, y, `slabs[slab + lane + ${l * LANES}u]`)} }
+    }`,
+    )}
+  }`,
+    ),
+  )}`
 }
