@@ -6,6 +6,7 @@ import { weightShareOf } from '../../src/parallel/crew/stages.ts'
 import { type DenoiseOptions, type DenoisingNetwork, denoise } from '../../src/pipelines/denoise.ts'
 import { encodeCaptions, pixartNetwork } from '../../src/pipelines/pixart_network.ts'
 import type { Source } from '../../src/runtime/weights/source.ts'
+import type { WeightFormat } from '../../src/runtime/weights/weight_formats.ts'
 import type { Scheduler } from '../../src/schedulers/scheduler.ts'
 import type { TestRank } from './ranks.ts'
 
@@ -28,8 +29,15 @@ export interface Pictures {
 }
 
 /** A transformer of which this rank has its part. */
-export const loadPart = ({ device, ranks }: TestRank, source: Source): Promise<Component<'PixArtTransformer2DModel'>> =>
-  loadComponent(device, 'PixArtTransformer2DModel', source, '', { share: ({ layers }) => weightShareOf(ranks, layers) })
+export const loadPart = (
+  { device, ranks }: TestRank,
+  source: Source,
+  format?: WeightFormat,
+): Promise<Component<'PixArtTransformer2DModel'>> =>
+  loadComponent(device, 'PixArtTransformer2DModel', source, '', {
+    format,
+    share: ({ layers }) => weightShareOf(ranks, layers),
+  })
 
 /** Denoises from `latents` in a crew; the final latents of this rank's pictures, where it leads. */
 export async function denoisePart(

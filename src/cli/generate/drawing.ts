@@ -34,6 +34,7 @@ export interface Loading {
   readonly variant: string | undefined
   readonly transformer: string | undefined
   readonly offload: OffloadMode
+  readonly weights: string | undefined
   /** Whether drawing starts from pictures. */
   readonly imageToImage: boolean
   readonly choice: DeviceChoice
@@ -44,7 +45,7 @@ export interface Loading {
 
 /** One device. */
 export async function drawAlone(loading: Loading, device: Device): Promise<Drawing> {
-  const { source, variant, transformer, offload, imageToImage, io } = loading
+  const { source, variant, transformer, offload, weights, imageToImage, io } = loading
   const facts = await modelFacts(source)
   const began = performance.now()
   const pipe = await device.phase('load', () =>
@@ -53,6 +54,7 @@ export async function drawAlone(loading: Loading, device: Device): Promise<Drawi
       variant,
       transformer,
       offload,
+      weights,
       imageToImage,
       signal: io.signal,
       onProgress: progressOn(io),
@@ -74,7 +76,7 @@ export async function drawTogether(
   config: ParallelConfig,
   kind: TeamKind | undefined,
 ): Promise<Drawing> {
-  const { source, model, variant, transformer, offload, imageToImage, choice, io } = loading
+  const { source, model, variant, transformer, offload, weights, imageToImage, choice, io } = loading
   const facts = await modelFacts(source)
   const began = performance.now()
   const team = await startTeam(model, config, {
@@ -82,6 +84,7 @@ export async function drawTogether(
     variant,
     transformer,
     offload,
+    weights,
     imageToImage,
     memory: choice.memory,
     tier: choice.tier,

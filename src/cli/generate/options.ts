@@ -20,6 +20,12 @@ export const GENERATE_OPTIONS: readonly OptionSpec[] = [
     help: 'components has one of text encoders, transformer and autoencoder on the device at a time, and reads weights anew when they are needed: less memory, more time, the same pictures. Default: none.',
   },
   {
+    name: 'weights',
+    type: 'text',
+    value: 'f16|int8|int4|COMPONENT=…',
+    help: 'int8 and int4 keep the linear weights of the transformer and the text encoders in about 8.5 and 4.5 bits, made of what the model has: less memory, nearly the same pictures. A format a component: transformer=int4,text_encoder_3=int8. Default: f16, which is f32 in tier f32.',
+  },
+  {
     name: 'output_directory',
     type: 'text',
     value: 'FOLDER',

@@ -58,6 +58,7 @@ export async function withSession(
       variant: settings.variant,
       transformer: settings.transformer,
       offload: settings.offload,
+      weights: settings.weights,
       imageToImage: settings.call.image !== undefined,
       choice: deviceChoice(args),
       traced: args.has('trace'),

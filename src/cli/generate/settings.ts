@@ -1,3 +1,4 @@
+import { readFormats } from '../../pipelines/component_formats.ts'
 import { OFFLOAD_MODES, type OffloadMode } from '../../pipelines/offload.ts'
 import { randomModelName } from '../../pipelines/random_models/random_source.ts'
 import { readCall } from '../../pipelines/request_flags.ts'
@@ -18,6 +19,8 @@ export interface Settings {
   /** A file of the transformer's weights. */
   transformer: string | undefined
   offload: OffloadMode
+  /** In what format linear weights are kept. */
+  weights: string | undefined
   /** As the pipeline takes them; latents and images come from their files later. */
   call: Omit<TeamOptions, 'onStep'>
 }
@@ -40,6 +43,7 @@ export function readSettings(args: ParsedArgs): Settings {
     variant: args.text('variant'),
     transformer: args.text('transformer'),
     offload: readOffload(args),
+    weights: readWeights(args),
     call: { ...call, seed: args.number('seed') },
   }
 }
@@ -50,6 +54,13 @@ export function readOffload(args: ParsedArgs): OffloadMode {
   const mode = OFFLOAD_MODES.find((one) => one === given)
   if (mode) return mode
   throw new UsageError(`--offload is ${JSON.stringify(given)}, expected ${OFFLOAD_MODES.join(' or ')}`)
+}
+
+/** In what format linear weights are kept. @throws DitError 'bad-argument' for one that there is not */
+export function readWeights(args: ParsedArgs): string | undefined {
+  const given = args.text('weights')
+  readFormats(given)
+  return given
 }
 
 /** The folder of the model. @throws UsageError where none is given and none is installed */

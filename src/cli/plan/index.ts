@@ -9,7 +9,7 @@ import { type DeviceTraits, traitsOf } from '../../runtime/paper_device.ts'
 import { type CliIo, type Command, type DeviceChoice, type ParsedArgs, UsageError } from '../command.ts'
 import { deviceChoice } from '../device_options.ts'
 import { GENERATE_OPTIONS } from '../generate/options.ts'
-import { readModel, readOffload } from '../generate/settings.ts'
+import { readModel, readOffload, readWeights } from '../generate/settings.ts'
 import { countCards, machineOf } from './machine.ts'
 import { meshPlanJson, meshPlanLines } from './mesh_report.ts'
 import { MACHINE_OPTIONS } from './quantities.ts'
@@ -59,6 +59,7 @@ With --devices it ranks all ways to divide the picture among so many, or plans t
       variant: args.text('variant'),
       transformer: args.text('transformer'),
       offload: readOffload(args),
+      weights: readWeights(args),
       call: { ...readCall(args), signal: io.signal },
     })
     io.print(args.has('json') ? JSON.stringify(plan, null, 2) : planLines(plan).join('\n'))
@@ -88,6 +89,7 @@ async function planForDevices(args: ParsedArgs, io: CliIo, { config, devices, ch
     tier: deviceChoice(args).tier,
     variant: args.text('variant'),
     transformer: args.text('transformer'),
+    weights: readWeights(args),
     call,
   })
   io.print(args.has('json') ? meshPlanJson(plan) : meshPlanLines(plan, args.has('explain')).join('\n'))

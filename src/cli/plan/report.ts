@@ -3,10 +3,10 @@ import { megabytes } from '../../runtime/arena.ts'
 
 /** A plan as people read it. */
 export function planLines(plan: MemoryPlan): string[] {
-  const { pipeline, pictures, width, height, weights, phases, host } = plan
+  const { pipeline, pictures, width, height, weights, formats, phases, host } = plan
   const what = pictures === 1 ? 'a picture' : `${pictures} pictures`
   const device: Row[] = [
-    ...Object.entries(weights).map(([name, bytes]): Row => [`weights of ${name}`, bytes]),
+    ...Object.entries(weights).map(([name, bytes]): Row => [`weights of ${name}`, bytes, formats[name]]),
     ...Object.entries(phases).map(([name, { used }]): Row => [`activations of the ${name} phase`, used]),
     [
       'at most: weights and activations',

@@ -3,6 +3,8 @@ import type { DeviceOptions } from '../../runtime/device.ts'
 import { DitError } from '../../runtime/errors.ts'
 import type { DeviceTraits } from '../../runtime/paper_device.ts'
 import type { Source, SourceFile } from '../../runtime/weights/source.ts'
+import { formatName } from '../../runtime/weights/weight_formats.ts'
+import { componentFormats, type WeightFormats } from '../component_formats.ts'
 import { checkOffload, type OffloadMode } from '../offload.ts'
 import { openModel } from '../open_model.ts'
 import type { PipelineOptions } from '../options.ts'
@@ -20,6 +22,7 @@ export interface PlanOptions extends Pick<DeviceOptions, 'memory' | 'tier'> {
   variant?: string
   transformer?: string | SourceFile
   offload?: OffloadMode
+  weights?: WeightFormats
   /** The call to plan for. */
   call?: Omit<PipelineOptions, 'onStep' | 'latents' | 'seed'>
 }
@@ -39,6 +42,8 @@ export interface MemoryPlan extends MeasuredRun {
   /** Where it does not fit: whether enableTiling would make it fit. */
   readonly fitsTiled?: boolean
   readonly offload: OffloadMode
+  /** In what format linear weights are kept, by component, where that is no float of the tier's. */
+  readonly formats: Readonly<Record<string, string>>
   /** What weights and activations would need where nothing is offloaded, if `offload` says that something is. */
   readonly withoutOffload?: number
   /** Where it does not fit: what they need with offload 'components', if it fits then. */
@@ -72,7 +77,7 @@ const GENEROUS = { maxBufferSize: 2 ** 34, maxStorageBufferBindingSize: 2 ** 34 
 export async function planMemory(
   model: string | Source,
   prompt: string | string[] | undefined,
-  { device: traits = TYPICAL_GPU, memory, tier, variant, transformer, offload, call = {} }: PlanOptions = {},
+  { device: traits = TYPICAL_GPU, memory, tier, variant, transformer, offload, weights, call = {} }: PlanOptions = {},
 ): Promise<MemoryPlan> {
   const opened = typeof model === 'string' ? await openModel(model, { signal: call.signal }) : model
   let file: TransformerFile | undefined
@@ -90,6 +95,7 @@ export async function planMemory(
       variant,
       transformer: given,
       offload,
+      weights,
       tokenizers,
       imageToImage: call.image !== undefined,
       signal: call.signal,
@@ -102,6 +108,7 @@ export async function planMemory(
       bufferLimit: Math.min(maxBufferSize, maxStorageBufferBindingSize),
       withoutWeights: source.withoutWeights,
       offload: checkOffload(offload),
+      formats: namesOf(componentFormats(weights, networks)),
     }
     let draw: DrawOnPaper | undefined
     const outcome = await attempt(async () => {
@@ -133,6 +140,11 @@ export async function planMemory(
     if (typeof model === 'string') await opened.close()
   }
 }
+
+const namesOf = (formats: ReturnType<typeof componentFormats>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(formats).flatMap(([folder, format]) => (format ? [[folder, formatName(format)]] : [])),
+  )
 
 /** What `drawing` needs, or why the device could not hold it. */
 async function attempt(drawing: () => Promise<MeasuredRun>): Promise<MeasuredRun | string> {

@@ -3,6 +3,7 @@ import type { BufferLedger } from '../../runtime/buffer_ledger.ts'
 import { Device, type DeviceOptions } from '../../runtime/device.ts'
 import { type DeviceTraits, paperPlatform } from '../../runtime/paper_device.ts'
 import type { Source, SourceFile } from '../../runtime/weights/source.ts'
+import type { WeightFormats } from '../component_formats.ts'
 import { DiffusionPipeline, type Pipeline } from '../diffusion_pipeline.ts'
 import type { OffloadMode } from '../offload.ts'
 import type { PipelineOptions, PipelineOutput } from '../options.ts'
@@ -18,6 +19,7 @@ export interface PaperLoading {
   /** Of a source that gives no weights either. */
   readonly transformer?: SourceFile
   readonly offload?: OffloadMode
+  readonly weights?: WeightFormats
   readonly tokenizers?: Readonly<Record<string, PromptTokenizer>>
   readonly imageToImage?: boolean
   readonly signal?: AbortSignal

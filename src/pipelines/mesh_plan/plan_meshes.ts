@@ -54,7 +54,14 @@ export async function planMeshes(
     const alone = await planMemory(source, prompt, options)
     const tier = alone.tier as Tier
     const target = { tier, software: alone.software, quads: true }
-    const request = await plannedRequest(source, Array.isArray(prompt) ? prompt.length : 1, call, target, alone)
+    const request = await plannedRequest(
+      source,
+      Array.isArray(prompt) ? prompt.length : 1,
+      call,
+      target,
+      alone,
+      options.weights,
+    )
     const inputs = { ...request, machine, speeds }
     const given = sizeOf(config.degrees) > 1 && sizeOf(config.degrees) === devices
     const { workload, height, width } = request

@@ -11,10 +11,12 @@ import { storedAs } from '../../runtime/kernels.ts'
 import { BYTES_PER_ELEMENT } from '../../runtime/tensor.ts'
 import { blockLayouts } from '../../runtime/weights/block_layout.ts'
 import type { Parameters } from '../../runtime/weights/parameters.ts'
+import { quantizedParameters } from '../../runtime/weights/quantized.ts'
 import { needed, type WeightShare } from '../../runtime/weights/share.ts'
 import { shareBytes } from '../../runtime/weights/share_bytes.ts'
 import { joinPath, type Source } from '../../runtime/weights/source.ts'
 import { createScheduler } from '../../schedulers/index.ts'
+import { componentFormats, type WeightFormats } from '../component_formats.ts'
 import { branches } from '../divided_request.ts'
 import { leaveOutSteps } from '../image_to_image.ts'
 import { withImageDefaults } from '../input_images.ts'
@@ -44,13 +46,14 @@ export async function plannedRequest(
   call: Omit<PipelineOptions, 'onStep'>,
   target: KernelTarget,
   alone: Pick<MemoryPlan, 'weights' | 'phases'>,
+  weights?: WeightFormats,
 ): Promise<PlannedRequest> {
   const { networks, tokenizers } = await pipelineClass(source)
   const model = await modelFacts(source)
   const { family, blocks, heads, headDim, patch, channels } = model
   const { grid, height, width } = sizeDrawn(call, model)
   const work = await networkWork(source, model, tokenizers, call)
-  const { transformer, vae: _, ...encoders } = await parametersOf(source, networks)
+  const { transformer, vae: _, ...encoders } = await parametersOf(source, networks, weights)
   const steps = stepsOf(model, withImageDefaults(model.family, call), grid)
   const pictures = prompts * (call.numImagesPerPrompt ?? 1)
   const workload: Workload = {
@@ -115,14 +118,18 @@ function stepsOf({ family, schedulerConfig }: ModelFacts, call: PipelineOptions,
 async function parametersOf(
   source: Source,
   networks: Readonly<Record<string, NetworkClass>>,
+  weights: WeightFormats | undefined,
 ): Promise<Record<string, Parameters>> {
+  const formats = componentFormats(weights, networks)
   const entries = Object.entries(networks).map(async ([folder, name]) => {
     const network = NETWORKS[name] as unknown as {
       config(json: unknown): unknown
       parameters(config: unknown): Parameters
     }
     const config = network.config(await readJson(source, joinPath(folder, 'config.json')))
-    return [folder, network.parameters(config)] as const
+    const parameters = network.parameters(config)
+    const format = formats[folder]
+    return [folder, format ? quantizedParameters(parameters, format, folder) : parameters] as const
   })
   return Object.fromEntries(await Promise.all(entries))
 }

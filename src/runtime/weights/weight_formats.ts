@@ -2,7 +2,7 @@ import type { WeightFormat } from '../../wgsl/quantized/format.ts'
 import { DitError } from '../errors.ts'
 import { show } from '../show.ts'
 
-export type { WeightFormat } from '../../wgsl/quantized/format.ts'
+export { formatName, type WeightFormat } from '../../wgsl/quantized/format.ts'
 
 /**
  * What linear weights are kept in: 'f16' as the device's tier has them (f32 in tier f32), or few bits a value, in groups with
