@@ -77,7 +77,13 @@ describe('generated text', () => {
     ['qk_norm', qkNorm({ kind: 'layer', workgroup: 64, stored: { x: 'f32', y: 'f16' }, rotary: true })],
     [
       'matrix_linear',
-      matrixLinear({ y: 'f16', tile: chooseMatrixTile(4096, 4096, 49_152), epilogue: FULL, ragged: true }),
+      matrixLinear({
+        y: 'f16',
+        weight: 'f16',
+        tile: chooseMatrixTile(4096, 4096, 49_152),
+        epilogue: FULL,
+        ragged: true,
+      }),
     ],
     [
       'matrix_attention',

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
 import { chooseMatrixTile, MATRIX_TILES } from '../../src/runtime/ops/matrix_linear.ts'
+import { type WeightFormat, weightFormat } from '../../src/runtime/weights/weight_formats.ts'
 import { matrixAttention, matrixAttentionName } from '../../src/wgsl/matrix/attention.ts'
 import { attentionStorage, chooseAttentionTile, threadsOf } from '../../src/wgsl/matrix/attention_tile.ts'
 import {
@@ -25,15 +26,25 @@ afterAll(() => {
 })
 
 const FLAGS = [true, false]
+const FORMATS = ['int4_asym_g64', 'int4_sym_g32', 'int8_asym_g64', 'int8_sym_g128'].map(
+  (name) => weightFormat(name) as WeightFormat,
+)
 /** Workgroup memory of NVIDIA cards, and what every WebGPU device has. */
 const STORAGE = [49_152, 16_384]
 
 function linears(): Variant[] {
   const of = (parameters: MatrixLinearParameters): Variant => [matrixLinearName(parameters), matrixLinear(parameters)]
   return [
-    ...[...epilogues()].map((epilogue) => of({ y: 'f32', tile: MATRIX_TILES[2], epilogue, ragged: false })),
+    ...[...epilogues()].map((epilogue) =>
+      of({ y: 'f32', weight: 'f16', tile: MATRIX_TILES[2], epilogue, ragged: false }),
+    ),
     ...MATRIX_TILES.flatMap((tile) =>
-      [PLAIN, FULL].flatMap((epilogue) => FLAGS.map((ragged) => of({ y: 'f16', tile, epilogue, ragged }))),
+      [PLAIN, FULL].flatMap((epilogue) =>
+        FLAGS.map((ragged) => of({ y: 'f16', weight: 'f16', tile, epilogue, ragged })),
+      ),
+    ),
+    ...MATRIX_TILES.flatMap((tile) =>
+      FORMATS.flatMap((weight) => FLAGS.map((ragged) => of({ y: 'f16', weight, tile, epilogue: PLAIN, ragged }))),
     ),
   ]
 }
@@ -74,7 +85,7 @@ it.each(STORAGE)('no kernel takes more than %i bytes of workgroup memory', (stor
   for (const rows of [4096, 300, 20]) {
     const tile = chooseMatrixTile(rows, 4096, storage)
     expect(matrixLinearStorage(tile), JSON.stringify(tile)).toBeLessThanOrEqual(storage)
-    const code = matrixLinear({ y: 'f32', tile, epilogue: FULL, ragged: true })
+    const code = matrixLinear({ y: 'f32', weight: 'f16', tile, epilogue: FULL, ragged: true })
     expect(workgroupBytes(code)).toBe(matrixLinearStorage(tile))
   }
   for (let dim = 8; dim <= 160; dim += 8) {

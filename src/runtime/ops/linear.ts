@@ -1,5 +1,5 @@
 import { matmul, matmulName } from '../../wgsl/matmul.ts'
-import { numberBytes, type WeightFormat } from '../../wgsl/quantized/format.ts'
+import { scalesAt } from '../../wgsl/quantized/format.ts'
 import type { TileShape } from '../../wgsl/tile/shape.ts'
 import { DitError } from '../errors.ts'
 import type { KernelTarget } from '../kernel.ts'
@@ -22,15 +22,12 @@ export function linear(g: Recorder, x: Tensor, { weight, bias }: Affine, options
   const shape = [...x.shape.slice(0, -1), out]
   const rows = x.size / depth
   if (weight.packed) {
-    const scales = scalesAt(weight.packed, weight)
+    const scales = scalesAt(weight.packed, weight.size)
     return recordMatmul(g, 'matrix', [x, weight], shape, rows, 4, [rows, out, depth / 4, scales], bias, options)
   }
   const vec = depth % 4 === 0 ? 4 : 1
   return recordMatmul(g, 'matrix', [x, weight], shape, rows, vec, [rows, out, depth / vec], bias, options)
 }
-
-/** Where the scales of a weight of few bits begin, in loads of 16 bytes. */
-export const scalesAt = (format: WeightFormat, weight: Tensor): number => numberBytes(format, weight.size) / 16
 
 /** Records a matmul of either kind; `fields` are the loader's uniforms: rows, columns, depth, … */
 export function recordMatmul(

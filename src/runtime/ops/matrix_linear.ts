@@ -5,6 +5,7 @@ import {
   matrixLinearStorage,
 } from '../../wgsl/matrix/linear.ts'
 import type { MatrixTile } from '../../wgsl/matrix/shape.ts'
+import { scalesAt } from '../../wgsl/quantized/format.ts'
 import type { KernelTarget } from '../kernel.ts'
 import { kernel, storedAs } from '../kernels.ts'
 import type { Recorder } from '../recorder.ts'
@@ -16,11 +17,14 @@ const VEC = 8
 /** Fewer rows leave most of a matrix unit idle. */
 const FEWEST_ROWS = 17
 
-/** Whether x [..., in] · weightᵀ is for matrix units: both are f16 there, and rows of all of them begin at whole loads. */
+/**
+ * Whether x [..., in] · weightᵀ is for matrix units: both are f16 there, or the weight has few bits, and rows of all of them
+ * begin at whole loads.
+ */
 export const fitsMatrixUnits = (target: KernelTarget, x: Tensor, weight: Tensor): boolean =>
   target.tier === 'matrix' &&
   x.dtype === 'f16' &&
-  weight.dtype === 'f16' &&
+  (weight.dtype === 'f16' || weight.packed !== undefined) &&
   x.dim(-1) % VEC === 0 &&
   weight.dim(0) % 4 === 0 &&
   x.size / x.dim(-1) >= FEWEST_ROWS
@@ -32,17 +36,19 @@ export function recordMatrixLinear(g: Recorder, x: Tensor, { weight, bias }: Aff
   const tile = chooseMatrixTile(rows, out, g.device.gpu.limits.maxComputeWorkgroupStorageSize)
   const parameters: MatrixLinearParameters = {
     y: storedAs(g.device.target, options.as),
+    weight: weight.packed ?? 'f16',
     tile,
     epilogue: epilogueOf(bias, options),
     ragged: depth % tile.depth !== 0,
   }
   const y = g.create([...x.shape.slice(0, -1), out], parameters.y, 'linear')
   const { multiply, gate, residual } = options
+  const scales = weight.packed ? [scalesAt(weight.packed, weight.size)] : []
   g.record({
     kernel: kernel(matrixLinearName(parameters), () => matrixLinear(parameters)),
     inputs: [x, weight, bias, multiply, gate?.of, residual].filter((t) => t !== undefined),
     outputs: [y],
-    uniforms: [rows, out, depth / VEC, ...epilogueUniforms(rows, out, options), 0],
+    uniforms: [rows, out, depth / VEC, ...epilogueUniforms(rows, out, options), 0, ...scales],
     groups: [Math.ceil(out / tile.columns), Math.ceil(rows / tile.rows), 1],
   })
   return y

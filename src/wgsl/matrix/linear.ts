@@ -1,11 +1,14 @@
-// Linear on matrix units: y [m, n] = epilogue(a [m, k] · b [n, k]ᵀ), operands f16, sums f32, y f32 or f16. Tier: matrix, for
+// Linear on matrix units: y [m, n] = epilogue(a [m, k] · b [n, k]ᵀ), operands f16, sums f32, y f32 or f16; b may have few
+// bits, which become f16 on the way into workgroup memory. Tier: matrix, for
 // subgroup matrices of 16 x 16 x 16 and subgroups of 32 threads. Bindings: p, a, b, [bias], [multiply], [gate], [residual], y.
 // k is a multiple of 8, the values of a load of 16 bytes, and n of 4; rows, columns and depth beyond the operands are computed
 // as the last row or as zeros, and not stored. Speed, and what was tried: bench/RESULTS.md.
+import { formatName, type WeightFormat } from '../quantized/format.ts'
 import { arrayOf, type Stored } from '../stored.ts'
 import { bindings, uniformBlock, unroll } from '../text.ts'
 import { EPILOGUE_FIELDS, type Epilogue, epilogueName } from '../tile/epilogue.ts'
 import { quadBindings, quadFunctions, storeQuad } from './epilogue.ts'
+import { halvesTile, type LoadedTile, PAD, quantizedTile, VEC } from './loader.ts'
 import {
   ENABLE_MATRICES,
   LANES,
@@ -20,19 +23,17 @@ import {
 
 export interface MatrixLinearParameters {
   readonly y: Stored
+  /** What b is kept in. */
+  readonly weight: 'f16' | WeightFormat
   readonly tile: MatrixTile
   readonly epilogue: Epilogue
   /** k is no multiple of the tile's depth. */
   readonly ragged: boolean
 }
 
-export const matrixLinearName = ({ y, tile, epilogue, ragged }: MatrixLinearParameters): string =>
-  `matrix_linear.${y}.${matrixTileName(tile)}${ragged ? '.ragged' : ''}.${epilogueName(epilogue)}`
+export const matrixLinearName = ({ y, weight, tile, epilogue, ragged }: MatrixLinearParameters): string =>
+  `matrix_linear.${weight === 'f16' ? '' : `${formatName(weight)}.`}${y}.${matrixTileName(tile)}${ragged ? '.ragged' : ''}.${epilogueName(epilogue)}`
 
-/** Halves between rows of a tile in workgroup memory: a step of 16 bytes more, so that rows begin in other banks. */
-const PAD = 8
-/** Values of a load. */
-const VEC = 8
 /** Tiles that are computed one after the other go down so many rows before the next column: they share what the cache has. */
 const BAND = 8
 
@@ -40,34 +41,21 @@ const BAND = 8
 export const matrixLinearStorage = (tile: MatrixTile): number =>
   2 * (tile.rows + tile.columns) * (tile.depth + PAD) + 4 * subgroupsOf(tile) * UNIT * slabColumns(tile)
 
-export function matrixLinear({ y, tile, epilogue, ragged }: MatrixLinearParameters): string {
+export function matrixLinear({ y, weight, tile, epilogue, ragged }: MatrixLinearParameters): string {
   const { rows, columns, depth, subgroupRows, subgroupColumns } = tile
   const threads = subgroupsOf(tile) * LANES
   const [down, across] = [subgroupRows / UNIT, subgroupColumns / UNIT]
   const quads = (depth + PAD) / 4
   const words = depth / VEC // of a row
-  const each = (count: number, piece: (l: number) => string) => unroll((count * words) / threads, piece)
-  const both = (piece: (operand: 'a' | 'b', l: number) => string) =>
-    each(rows, (l) => piece('a', l)) + each(columns, (l) => piece('b', l))
-  const place = (operand: 'a' | 'b', l: number) => {
-    const [first, bound] = operand === 'a' ? ['m0', 'p.m'] : ['n0', 'p.n']
-    const [row, word] = [`(local + ${l * threads}u) / ${words}u`, `(local + ${l * threads}u) % ${words}u`]
-    return `let ${operand}From${l} = min(${first} + ${row}, ${bound} - 1u) * p.k + ${word}; let ${operand}To${l} = (${row}) * ${quads}u + (${word}) * 2u; var ${operand}${l}: vec4u;`
-  }
-  const read = (k: string) => both((operand, l) => `${operand}${l} = ${operand}[${operand}From${l} + ${k}];`)
-  const write = both((operand, l) => {
-    const value = `${operand}${l}`
-    // Only here: a value that is looked at as soon as it is asked for is waited for.
-    const zeroed = ragged
-      ? `${value} = select(vec4u(), ${value}, k + (local + ${l * threads}u) % ${words}u < p.k);`
-      : ''
-    const to = `tile_${operand}[${operand}To${l}`
-    return `${zeroed} ${to}] = bitcast<vec4<f16>>(${value}.xy); ${to} + 1u] = bitcast<vec4<f16>>(${value}.zw);`
-  })
+  const tileOf = { depth, threads }
+  const a = halvesTile({ ...tileOf, operand: 'a', rows, first: 'm0', bound: 'p.m' }, ragged)
+  const right: LoadedTile = { ...tileOf, operand: 'b', rows: columns, first: 'n0', bound: 'p.n' }
+  const b = weight === 'f16' ? halvesTile(right, ragged) : quantizedTile(right, weight)
+  const read = (k: string) => a.read(k) + b.read(k)
   return `${ENABLE_MATRICES}
-${uniformBlock(['m', 'n', 'k', ...EPILOGUE_FIELDS, 'zero'])}
+${uniformBlock(['m', 'n', 'k', ...EPILOGUE_FIELDS, 'zero', ...(weight === 'f16' ? [] : ['scales'])])}
 ${bindings(['a', 'array<vec4u>'], ['b', 'array<vec4u>'], ...quadBindings(epilogue), ['y!', arrayOf(y, 4)])}
-${quadFunctions(epilogue)}
+${quadFunctions(epilogue)}${b.functions}
 var<workgroup> tile_a: array<vec4<f16>, ${rows * quads}>;
 var<workgroup> tile_b: array<vec4<f16>, ${columns * quads}>;
 var<workgroup> slabs: array<vec4f, ${(subgroupsOf(tile) * UNIT * slabColumns(tile)) / 4}>;
@@ -83,11 +71,11 @@ var<workgroup> slabs: array<vec4f, ${(subgroupsOf(tile) * UNIT * slabColumns(til
   let subRow = (subgroup / ${columns / subgroupColumns}u) * ${subgroupRows}u;
   let subColumn = (subgroup % ${columns / subgroupColumns}u) * ${subgroupColumns}u;
   ${unroll(down, (i) => unroll(across, (j) => `var c${i}_${j}: subgroup_matrix_result<f32, ${UNIT}, ${UNIT}>;`))}
-  ${both(place)}
+  ${a.place}${b.place}
   ${read('0u')}
   for (var k = 0u; k < p.k; k += ${words}u) { ${ONCE} {
     workgroupBarrier();
-    ${write}
+    ${a.write}${b.write}
     workgroupBarrier();
     // The next ones, while these are multiplied; after the last, the last again.
     let next = select(k, k + ${words}u, k + ${words}u < p.k);

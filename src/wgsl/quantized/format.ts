@@ -22,6 +22,9 @@ export const scaleBytes = ({ symmetric }: WeightFormat): 2 | 4 => (symmetric ? 2
 /** Bytes of so many values: where their scales begin. */
 export const numberBytes = ({ bits }: WeightFormat, values: number): number => (values * bits) / 8
 
+/** Where the scales of so many values begin, in loads. */
+export const scalesAt = (format: WeightFormat, values: number): number => numberBytes(format, values) / 16
+
 /** Bytes of so many values with their scales, in whole loads. */
 export const packedBytes = (format: WeightFormat, values: number): number =>
   numberBytes(format, values) + Math.ceil((values / format.group) * (scaleBytes(format) / 16)) * 16
