@@ -8,6 +8,7 @@ import type { Recorder } from '../runtime/recorder.ts'
 import type { Tensor } from '../runtime/tensor.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
 import { FiniteWatch } from './finite.ts'
+import { KeptTensors } from './kept_tensors.ts'
 import { type SolverState, solverStep } from './solver_step.ts'
 
 /** A family's transformer as denoising sees it. */
@@ -65,19 +66,27 @@ export async function denoise(g: Recorder, options: DenoiseOptions): Promise<Ten
   const { crew, scheduler, signal, onStep } = options
   const denoising = new Denoising(g, options)
   const steps = scheduler.timesteps.length
+  /** What is left of the step before: to wait for it, and to tell of it. */
+  let running: (() => Promise<void>) | undefined
   for (let i = 0; i < steps; i++) {
     throwIfAborted(signal)
     await g.phase('step', async () => {
       await denoising.step(i)
       await g.flush()
-      // Stages run ahead of each other; one that waited for its device would wait for all.
-      if (crew.stages === 1) await g.device.finished()
     })
-    if (crew.stages === 1) await denoising.checkFinite()
-    if (crew.leads) await onStep?.(i + 1, scheduler.timesteps[i], denoising)
+    // A step is recorded while the device computes the one before, so that it never waits for the host. Stages run ahead of
+    // each other anyway; one that waited for its device would wait for all.
+    await running?.()
+    const ran = crew.stages === 1 ? denoising.ran() : Promise.resolve()
+    const progress = crew.leads && onStep ? denoising.kept() : undefined
+    running = async () => {
+      await ran
+      if (progress) await onStep?.(i + 1, scheduler.timesteps[i], progress)
+      progress?.drop()
+    }
   }
-  await g.device.finished()
-  await denoising.checkFinite()
+  await running?.()
+  await denoising.ran()
   return denoising.finish()
 }
 
@@ -96,7 +105,7 @@ interface PieceState extends SolverState {
   readonly piece: Piece
 }
 
-class Denoising implements Progress {
+class Denoising {
   readonly #g: Recorder
   readonly #o: DenoiseOptions
   /** The whole picture, on the first stage. */
@@ -105,6 +114,7 @@ class Denoising implements Progress {
   /** Pieces whose new latents the last stage is yet to send, and of which step they will be. */
   #outstanding: { readonly piece: Piece; readonly step: number }[] = []
   #stepNoise: Float32Array | undefined
+  readonly #kept: KeptTensors
   /** Where this rank speaks for its crew. */
   readonly #watch: FiniteWatch | undefined
 
@@ -112,6 +122,7 @@ class Denoising implements Progress {
     this.#g = g
     this.#o = options
     this.#picture = options.latents
+    this.#kept = new KeptTensors(g)
     this.#states = [{ piece: options.crew.whole, latents: options.latents, history: [] }]
     this.#watch = options.crew.leads ? new FiniteWatch(g, options.scheduler.timesteps.length) : undefined
   }
@@ -177,7 +188,8 @@ class Denoising implements Progress {
     } else if (this.#states.length === 1) this.#picture = next.latents
     else place(g, this.#picture, 2, piece.rows.first * this.#o.network.patch, next.latents)
     for (const tensor of [before.latents, ...before.history]) {
-      if (tensor !== next.latents && tensor !== this.#picture && !next.history.includes(tensor)) g.release(tensor)
+      if (tensor !== next.latents && tensor !== this.#picture && !next.history.includes(tensor))
+        this.#kept.release(tensor)
     }
   }
 
@@ -192,7 +204,7 @@ class Denoising implements Progress {
       latents: cut(latents, piece),
       history: history.map((d) => cut(d, piece)),
     }))
-    for (const tensor of [latents, ...history]) if (tensor !== this.#picture) g.release(tensor)
+    for (const tensor of [latents, ...history]) if (tensor !== this.#picture) this.#kept.release(tensor)
   }
 
   #expectLatents(step: number, piece: Piece): void {
@@ -251,21 +263,28 @@ class Denoising implements Progress {
     return out
   }
 
-  latents(): Promise<Float32Array> {
-    return this.#joined((state) => state.latents)
+  /** The picture as it is after the last recorded step, which later ones leave alone until it is dropped. */
+  kept(): Progress & { drop(): void } {
+    const g = this.#g
+    const states = [...this.#states]
+    const joined = (part: (state: PieceState) => Tensor) => g.scope(() => g.read(join(g, states.map(part), 2)))
+    return {
+      latents: () => joined((state) => state.latents),
+      denoised: () => joined((state) => state.history[0]),
+      drop: this.#kept.keep(states.flatMap(({ latents, history }) => [latents, ...history])),
+    }
   }
 
-  denoised(): Promise<Float32Array> {
-    return this.#joined((state) => state.history[0])
-  }
-
-  #joined(part: (state: PieceState) => Tensor): Promise<Float32Array> {
-    return this.#g.scope(() => this.#g.read(join(this.#g, this.#states.map(part), 2)))
-  }
-
-  /** @throws DitError 'corrupt' naming the step after which latents were no finite numbers, on the rank that leads */
-  async checkFinite(): Promise<void> {
-    await this.#watch?.check(this.#g)
+  /**
+   * Settles when the device has run all that is submitted by now.
+   *
+   * @throws DitError 'corrupt' naming the step after which latents were no finite numbers, on the rank that leads
+   */
+  ran(): Promise<void> {
+    const ran = this.#watch ? this.#watch.check(this.#g) : this.#g.device.finished()
+    // Heard when it is awaited, if no other failure comes before.
+    ran.catch(() => {})
+    return ran
   }
 
   /** The final latents, on the last stage; nothing else stays behind. */

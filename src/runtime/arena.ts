@@ -37,6 +37,9 @@ export class Arena {
    * else may write or destroy them.
    */
   readonly #unsubmitted = new Map<Placement, object>()
+  /** How many were created before it. */
+  readonly #ages = new WeakMap<Placement, number>()
+  #created = 0
   /** Bytes of all buffers the arena holds, used or free. */
   reserved = 0
   /** The most that `reserved` ever was. */
@@ -63,7 +66,9 @@ export class Arena {
       const user = this.#unsubmitted.get(this.#free[i])
       if (user && user !== by) continue
       const size = this.#free[i].bytes
-      if (size >= wanted && size <= wanted * 2 && (best < 0 || size < this.#free[best].bytes)) best = i
+      if (size < wanted || size > wanted * 2) continue
+      // The eldest of a size, so that a pass that repeats gets the same ones for the same tensors (see BindGroups).
+      if (best < 0 || this.#before(this.#free[i], this.#free[best])) best = i
     }
     if (best >= 0) {
       const [placement] = this.#free.splice(best, 1)
@@ -82,10 +87,15 @@ export class Arena {
     }
     const { buffer, failed } = createBuffer(this.#device, { size, usage: STORAGE_USAGE, label: 'arena' })
     const placement = { buffer, bytes: size }
+    this.#ages.set(placement, this.#created++)
     this.#pending.set(placement, failed)
     this.reserved += size
     this.#note(size)
     return placement
+  }
+
+  #before(a: Placement, b: Placement): boolean {
+    return a.bytes !== b.bytes ? a.bytes < b.bytes : this.#ages.get(a)! < this.#ages.get(b)!
   }
 
   /** Whether the device has not told yet if it could create the buffer: false for one that it did create. */

@@ -1,6 +1,7 @@
 import { adapterName, bestTier, isSoftware, SUBGROUP_MATRIX, TIERS } from './adapter.ts'
 import { allocate } from './allocation.ts'
 import { Arena, megabytes } from './arena.ts'
+import { BindGroups } from './bind_groups.ts'
 import { DitError } from './errors.ts'
 import { Failures, typedError } from './failures.ts'
 import type { KernelTarget, Tier } from './kernel.ts'
@@ -39,6 +40,7 @@ export class Device {
   readonly info: GPUAdapterInfo
   readonly features: ReadonlySet<string>
   readonly pipelines: PipelineCache
+  readonly bindGroups: BindGroups
   readonly arena: Arena
   /** The best that this device has and webdit has kernels for, or the one that was asked for. */
   readonly tier: Tier
@@ -103,6 +105,7 @@ export class Device {
     this.features = new Set(gpu.features)
     this.#elder = elder
     this.#wait = rest
+    this.bindGroups = new BindGroups(gpu)
     this.pipelines =
       elder?.pipelines ?? new PipelineCache(gpu, (work) => this.phase('compile', () => this.settled(work())))
     this.arena = new Arena(gpu)

@@ -55,18 +55,14 @@ function encode(
   uniforms: Uniforms,
   timestamps?: Timestamps,
 ): void {
-  const { gpu, pipelines } = device
+  const { gpu, pipelines, bindGroups } = device
   gpu.queue.writeBuffer(uniforms.block, 0, uniforms.data)
   const encoder = gpu.createCommandEncoder()
   let pass: GPUComputePassEncoder | undefined
   dispatches.forEach((d, i) => {
     const pipeline = pipelines.get(d.kernel)!
-    const entries: GPUBindGroupEntry[] = [{ binding: 0, resource: { buffer: uniforms.block, ...uniforms.slots[i] } }]
-    const tensors = [...d.inputs, ...d.outputs]
-    tensors.forEach((tensor, k) => {
-      const { buffer, offset } = places[i][k]
-      entries.push({ binding: k + 1, resource: { buffer, offset, size: tensor.bytes } })
-    })
+    const slot = { buffer: uniforms.block, ...uniforms.slots[i] }
+    const bytes = [...d.inputs, ...d.outputs].map((tensor) => tensor.bytes)
     if (timestamps || device.poison) {
       pass?.end()
       pass = undefined
@@ -77,7 +73,7 @@ function encode(
     }
     pass ??= encoder.beginComputePass(timestamps?.pass(i))
     pass.setPipeline(pipeline)
-    pass.setBindGroup(0, gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }))
+    pass.setBindGroup(0, bindGroups.get(pipeline, slot, places[i], bytes))
     pass.dispatchWorkgroups(...d.groups)
   })
   pass?.end()
