@@ -106,10 +106,10 @@ describe('the program', () => {
     ['SIGTERM', 143],
   ] as const)('ends soon after %s, with one line and no file', DRAWS, async (signal, expected) => {
     const folder = join(temporary, signal)
-    const flags = ['--model', MODEL, '--height', '80', '--width', '112', '--num_inference_steps', '500']
-    const argv = ['generate', '--prompt', 'cat', '--output_directory', folder, ...flags]
+    const flags = ['--model', MODEL, '--height', '80', '--width', '112', '--num_inference_steps', '900']
+    const argv = ['generate', '--prompt', 'cat', '--output_directory', folder, '--no_use_resolution_binning', ...flags]
     const { child, result, ended } = start(argv, choosingEnvironment())
-    await expect.poll(() => result.err, { timeout: 80_000 }).toContain('step 1 of 500')
+    await expect.poll(() => result.err, { timeout: 80_000 }).toContain('step 1 of 900')
     const began = performance.now()
     child.kill(signal)
     const { code, out, err } = await ended

@@ -9,7 +9,9 @@ export const MESHES: readonly ParallelConfig[] = [
   { ...ON_ONE_DEVICE, degrees: { ...ONE_RANK, ring: 3 } },
   { ...ON_ONE_DEVICE, degrees: { ...ONE_RANK, ulysses: 3 }, shardDit: true },
 ]
-const [RANKS, STEPS] = [3, 8]
+const [RANKS, STEPS] = [3, 12]
+/** The last steps before which the signal is sent: longer than the wait within a step. */
+const LAST = 4
 
 export interface Trial {
   readonly model: string
@@ -37,7 +39,7 @@ export interface TrialResult {
 export async function killTrial({ model, config, signal, random, worker }: Trial): Promise<TrialResult> {
   const [rank, step, after] = [
     Math.floor(random() * RANKS),
-    1 + Math.floor(random() * (STEPS - 2)),
+    1 + Math.floor(random() * (STEPS - LAST)),
     Math.floor(random() * 200),
   ]
   const team = await startTeam(model, config, { kind: 'processes', worker, tier: 'f32' })
@@ -47,7 +49,7 @@ export async function killTrial({ model, config, signal, random, worker }: Trial
     killed = performance.now()
     process.kill(pids[rank], signal)
   }
-  const call = { height: 128, width: 128, numInferenceSteps: STEPS, seed: 1, outputType: 'latent' } as const
+  const call = { height: 64, width: 64, numInferenceSteps: STEPS, seed: 1, outputType: 'latent' } as const
   const error = await team
     .run('red apple', {
       ...call,

@@ -39,23 +39,24 @@ const config = (degrees: Partial<Degrees>): ParallelConfig => ({
 describe('the embedded model in one thread, each step from the same latents', () => {
   const io = loadGolden('stale_kv_pipefusion_m2')
   const floats = (name: string) => io[name].data as Float32Array
-  const mask = (name: string) => Array.from(io[name].data as BigInt64Array, Number)
+  // Of 32 tokens all but the first three are padding; a part of it is enough, since every step has its own copy here.
+  const TOKENS = 8
+  const mask = (name: string) => Array.from(io[name].data as BigInt64Array, Number).slice(0, TOKENS)
   const pictures = (count: number): Pictures => {
     const both = <T>(unprompted: T[], prompted: T[]): T[] => [
       ...Array(count).fill(unprompted).flat(),
       ...Array(count).fill(prompted).flat(),
     ]
-    const [, textLength, captionChannels] = io['input.prompt_embeds'].shape
+    const captionChannels = io['input.prompt_embeds'].shape[2]
+    const caption = (name: string) => [...floats(name).subarray(0, TOKENS * captionChannels)]
     return {
       count,
       height: 16,
       width: 16,
       channels: 8,
-      textLength,
+      textLength: TOKENS,
       captionChannels,
-      captions: Float32Array.from(
-        both([...floats('input.negative_prompt_embeds')], [...floats('input.prompt_embeds')]),
-      ),
+      captions: Float32Array.from(both(caption('input.negative_prompt_embeds'), caption('input.prompt_embeds'))),
       mask: Float32Array.from(both(mask('input.negative_prompt_attention_mask'), mask('input.prompt_attention_mask'))),
       guidance: 4.5,
     }

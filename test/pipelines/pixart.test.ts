@@ -39,7 +39,7 @@ describe('PixArt pipeline', () => {
     pipe = await DiffusionPipeline.fromPretrained(path('../../models/emoji-pixart'), { device: await testDevice() })
   })
 
-  it.each(['seed-42', 'wide-batch', 'tall-two-images', 'no-guidance', 'odd-tokens', 'long-prompt'])(
+  it.each(['wide-batch', 'tall-two-images', 'no-guidance', 'odd-tokens', 'long-prompt'])(
     'draws the picture that diffusers draws: %s',
     async (name) => {
       const call: Call = JSON.parse(readFileSync(path(`../fixtures/diffusers/${name}.json`), 'utf8'))
@@ -75,6 +75,8 @@ describe('PixArt pipeline', () => {
     let last: { data: ArrayLike<number> } | undefined
     const { images } = await pipe('blue heart', {
       seed: 1,
+      height: 64,
+      width: 64,
       numInferenceSteps: 4,
       onStep: async ({ preview }) => {
         const [small] = await preview()
@@ -82,18 +84,18 @@ describe('PixArt pipeline', () => {
         last = small
       },
     })
-    expect(sizes).toEqual(Array(4).fill([16, 16]))
-    const average = Array.from({ length: 16 * 16 * 3 }, (_, i) => {
-      const [c, x, y] = [i % 3, Math.floor(i / 3) % 16, Math.floor(i / 48)]
+    expect(sizes).toEqual(Array(4).fill([8, 8]))
+    const average = Array.from({ length: 8 * 8 * 3 }, (_, i) => {
+      const [c, x, y] = [i % 3, Math.floor(i / 3) % 8, Math.floor(i / 24)]
       let sum = 0
-      for (let p = 0; p < 64; p++) sum += images[0].data[((y * 8 + (p >> 3)) * 128 + x * 8 + (p & 7)) * 3 + c]
+      for (let p = 0; p < 64; p++) sum += images[0].data[((y * 8 + (p >> 3)) * 64 + x * 8 + (p & 7)) * 3 + c]
       return sum / 64
     })
     expect(relativeL2(last!.data, average)).toBeLessThan(0.15)
   }, 60_000)
 
   it('keeps memory steady over runs, and runs that overlap wait for each other', async () => {
-    const options = { seed: 3, numInferenceSteps: 1, outputType: 'latent' } as const
+    const options = { seed: 3, height: 48, width: 48, numInferenceSteps: 1, outputType: 'latent' } as const
     await pipe('rocket', options)
     const { reserved } = pipe.device.arena
     const [a, b] = await Promise.all([pipe('rocket', options), pipe('rocket', options)])
@@ -121,7 +123,7 @@ describe('PixArt pipeline', () => {
 
   it('stops when its signal fires, and draws again after', async () => {
     const stop = new AbortController()
-    const options = { seed: 4, numInferenceSteps: 3, outputType: 'latent' } as const
+    const options = { seed: 4, height: 48, width: 48, numInferenceSteps: 3, outputType: 'latent' } as const
     const run = pipe('snowman', { ...options, signal: stop.signal, onStep: () => stop.abort() })
     await expect(run).rejects.toMatchObject({ kind: 'aborted' })
     expect((await pipe('snowman', options)).latents.data.every(Number.isFinite)).toBe(true)

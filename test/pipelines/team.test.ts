@@ -1,4 +1,4 @@
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ON_ONE_DEVICE, type ParallelConfig } from '../../src/parallel/config/parallel_config.ts'
 import { type Degrees, ONE_RANK } from '../../src/parallel/mesh/mesh.ts'
@@ -7,11 +7,12 @@ import type { PipelineOutput } from '../../src/pipelines/options.ts'
 import { startLocalTeam } from '../../src/pipelines/team/local_team.ts'
 import { testDevice } from '../support/device.ts'
 import { failure } from '../support/failure.ts'
+import { GOLDEN } from '../support/golden_io.ts'
 import { relativeL2 } from '../support/numbers.ts'
 
-const MODEL = fileURLToPath(new URL('../../models/emoji-pixart/', import.meta.url))
+const MODEL = join(GOLDEN, 'pipeline_pixart_sigma')
 const PROMPTS = ['red apple', 'rocket']
-const CALL = { height: 80, width: 64, seed: 5, numInferenceSteps: 8 } as const
+const CALL = { height: 80, width: 64, seed: 5, numInferenceSteps: 8, useResolutionBinning: false } as const
 
 const config = (degrees: Partial<Degrees>, rest: Partial<ParallelConfig> = {}): ParallelConfig => ({
   ...ON_ONE_DEVICE,
@@ -59,7 +60,7 @@ describe('a team on one device', () => {
     const mesh = config({ ulysses: 2 }, { shardDit: true, shardT5Encoder: true })
     const team = await startLocalTeam(MODEL, mesh, { device: await testDevice() })
     try {
-      expect(await failure(team.run('a cat', { height: 100 }))).toMatchObject({ kind: 'bad-argument' })
+      expect(await failure(team.run('a cat', { ...CALL, height: 100 }))).toMatchObject({ kind: 'bad-argument' })
       const steps: number[] = []
       const stop = new AbortController()
       const onStep = ({ step }: { step: number }) => {

@@ -45,7 +45,7 @@ const plan = (model: string, prompt: string | string[], device: Device, call: Pi
 
 describe('a plan', () => {
   it.each<[string, string, string | string[], PipelineOptions]>([
-    ['guidance, over all orders of the solver', EMOJI, 'red apple', { numInferenceSteps: 8, height: 64, width: 48 }],
+    ['guidance, over all orders of the solver', EMOJI, 'red apple', { numInferenceSteps: 4, height: 48, width: 32 }],
     [
       'tiles, no guidance',
       EMOJI,
