@@ -7,6 +7,7 @@ import { kernel, storedAs } from '../kernels.ts'
 import type { Recorder } from '../recorder.ts'
 import { floatType, shapeText, type Tensor } from '../tensor.ts'
 import { type Affine, type EpilogueOptions, epilogueOf, epilogueUniforms } from './epilogue.ts'
+import { fitsFewRows, recordFewRows } from './few_rows.ts'
 import { fitsMatrixUnits, recordMatrixLinear } from './matrix_linear.ts'
 
 export type { Affine, Chunk, EpilogueOptions } from './epilogue.ts'
@@ -19,6 +20,7 @@ export function linear(g: Recorder, x: Tensor, { weight, bias }: Affine, options
     throw new DitError('validation', `linear of x ${shapeText(x.shape)} with weight ${shapeText(weight.shape)}`)
   }
   if (fitsMatrixUnits(g.device.target, x, weight)) return recordMatrixLinear(g, x, { weight, bias }, options)
+  if (fitsFewRows(g.device.target, x, weight)) return recordFewRows(g, x, { weight, bias }, options)
   const shape = [...x.shape.slice(0, -1), out]
   const rows = x.size / depth
   if (weight.packed) {

@@ -6,6 +6,7 @@ import type { Result } from './check.ts'
 import { overflow } from './overflow.ts'
 import { parts } from './parts.ts'
 import { products } from './products.ts'
+import { quantizedWeights } from './quantized.ts'
 import { rows } from './rows.ts'
 import { textEncoders } from './text_encoders.ts'
 
@@ -24,7 +25,7 @@ for (const [kind, all] of Object.entries(variants('f16', false))) {
   results.push({ name: `${all.length} variants of ${kind} that are no valid WGSL`, error: faults, limit: 0 })
 }
 results.push(await overflow(platform))
-for (const part of [products(device), rows(device), parts(device), textEncoders(device)])
+for (const part of [products(device), rows(device), parts(device), quantizedWeights(device), textEncoders(device)])
   for await (const result of part) results.push(result)
 console.log(JSON.stringify({ device: device.name, tier: device.tier, results }))
 device.close()

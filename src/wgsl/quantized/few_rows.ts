@@ -1,0 +1,72 @@
+// Linear of a few rows with a weight of few bits: y [m, n] = epilogue(a [m, k] · b [n, k]ᵀ), all rows in one workgroup. What
+// takes time is reading b, so threads share out the depth of a column and read 16 bytes of it at a time, side by side; their
+// sums meet in workgroup memory. Tiers: all, for GPUs: on a CPU barriers cost more than they save. Operand a and the result
+// are f32 or f16, sums f32. Bindings: p, a, b, [bias], [multiply], [gate], [residual], y. Speed: not measured yet
+// (npm run bench -- linear --rows 16).
+import { arrayOf, enableStored, loaded, readArrayOf, type Stored } from '../stored.ts'
+import { bindings, uniformBlock, unroll } from '../text.ts'
+import {
+  EPILOGUE_FIELDS,
+  type Epilogue,
+  epilogueBindings,
+  epilogueFunctions,
+  epilogueName,
+  epilogueValue,
+} from '../tile/epilogue.ts'
+import { fourFunction, foursOfWord, scaleFunction } from './dequantize.ts'
+import { formatName, loadsOfGroup, type WeightFormat } from './format.ts'
+
+export interface FewRowsParameters {
+  readonly stored: { readonly a: Stored; readonly y: Stored }
+  readonly weight: WeightFormat
+  /** At most; those that there are not are computed and not stored. */
+  readonly rows: number
+  readonly epilogue: Epilogue
+}
+
+/** Threads of a column, and columns of a workgroup. */
+const LANES = 16
+export const COLUMNS = 4
+const THREADS = LANES * COLUMNS
+
+export const fewRowsName = ({ stored, weight, rows, epilogue }: FewRowsParameters): string =>
+  `linear.few.${stored.a}*${formatName(weight)}=${stored.y}.${rows}.${epilogueName(epilogue)}`
+
+export function fewRows({ stored, weight, rows, epilogue }: FewRowsParameters): string {
+  const fours = foursOfWord(weight)
+  return `${enableStored(stored.a, stored.y)}
+${uniformBlock(['m', 'n', 'k', 'scales', ...EPILOGUE_FIELDS])}
+${bindings(['a', readArrayOf(stored.a, 4)], ['b', 'array<vec4u>'], ...epilogueBindings(epilogue), ['y!', arrayOf(stored.y)])}
+${epilogueFunctions(epilogue)}${scaleFunction(weight)}
+${fourFunction(weight)}
+var<workgroup> partial: array<f32, ${rows * THREADS}>;
+@compute @workgroup_size(${THREADS}) fn main(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) workgroup: vec3u) {
+  let n0 = workgroup.x * ${COLUMNS}u;
+  let column = min(n0 + local / ${LANES}u, p.n - 1u);
+  let loads = p.k / ${4 * fours}u;
+  ${unroll(rows, (i) => `let row${i} = min(${i}u, p.m - 1u) * p.k; var c${i} = 0.0;`)}
+  for (var load = local % ${LANES}u; load < loads; load += ${LANES}u) {
+    var w = b[column * loads + load];
+    let scale = scaleOf((column * loads + load) / ${loadsOfGroup(weight)}u);
+    for (var t = 0u; t < ${4 * fours}u; t++) {
+      let k = load * ${4 * fours}u + t;
+      let q = four(w.x, scale);
+      ${unroll(rows, (i) => `c${i} += dot(${loaded(stored.a, `a[row${i} + k]`, 4)}, q);`)}
+      ${fours === 1 ? 'w = w.yzwx;' : 'if ((t & 1u) == 0u) { w.x >>= 8u; } else { w = w.yzwx; }'}
+    }
+  }
+  ${unroll(rows, (i) => `partial[${i * THREADS}u + local] = c${i};`)}
+  workgroupBarrier();
+  for (var e = local; e < ${rows * COLUMNS}u; e += ${THREADS}u) {
+    let m = e / ${COLUMNS}u;
+    let n = n0 + e % ${COLUMNS}u;
+    if (m < p.m && n < p.n) {
+      var sum = 0.0;
+      for (var lane = 0u; lane < ${LANES}u; lane++) { sum += partial[e * ${LANES}u + lane]; }
+      ${epilogue.gate ? 'let gateAt = (m / p.rowsPerBatch) * p.gateStride + p.gateOffset;' : ''}
+      ${epilogue.residual ? 'let residualAt = (m % p.residualRows) * p.n;' : ''}
+      y[m * p.n + n] = ${epilogueValue(epilogue, stored.y, 'sum')};
+    }
+  }
+}`
+}
