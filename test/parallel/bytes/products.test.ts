@@ -1,11 +1,19 @@
-import { describe, it } from 'vitest'
+import { beforeAll, describe, it } from 'vitest'
 import type { ParallelConfig } from '../../../src/parallel/config/parallel_config.ts'
 import { type Degrees, ONE_RANK } from '../../../src/parallel/mesh/mesh.ts'
+import type { Device } from '../../../src/runtime/device.ts'
 import { degreesText } from '../../mesh/factorisations.ts'
 import { config, SmallRequest } from './counted.ts'
+import { onPaper } from './on_paper.ts'
 
 const one = new SmallRequest({ pictures: 1, steps: 3 })
 const three = new SmallRequest({ pictures: 3, steps: 2 })
+
+/** What is sent does not depend on values: methods.test.ts counts on a device that computes, equality.test.ts draws. */
+let paper: Device
+beforeAll(async () => {
+  paper = await onPaper('f32')
+})
 
 const ULYSSES = ['ulysses.qkv', 'ulysses.out']
 const TENSOR = ['tensor.sum', 'tensor.sum.sum']
@@ -31,7 +39,7 @@ describe('several methods together: bytes that the fabric counts and those of th
     [{ ulysses: 3, cfg: 2 }, { distrifusion: true }, ['distri.kv', 'cfg.noise', 'sp.noise']],
     [{ ulysses: 2, ring: 2, tensor: 2 }, { distrifusion: true }, [...TENSOR, 'distri.kv', 'sp.noise']],
   ]
-  it.each(named(products))('%s', (_, mesh, tags) => one.check(mesh, tags))
+  it.each(named(products))('%s', (_, mesh, tags) => one.check(mesh, tags, paper))
 })
 
 describe('pipefusion with others', () => {
@@ -53,7 +61,7 @@ describe('pipefusion with others', () => {
     // Patches without stages: keys are kept all the same.
     [{ ring: 3 }, { numPipelinePatch: 2 }, ['ring.gather', 'sp.noise']],
   )
-  it.each(named(products))('%s', (_, mesh, tags) => one.check(mesh, tags))
+  it.each(named(products))('%s', (_, mesh, tags) => one.check(mesh, tags, paper))
 })
 
 describe('three pictures', () => {
@@ -64,7 +72,7 @@ describe('three pictures', () => {
     // The fourth crew has none.
     [{ data: 4, ring: 2 }, {}, ['ring.kv', 'sp.noise']],
   ]
-  it.each(named(products))('%s', (_, mesh, tags) => three.check(mesh, tags))
+  it.each(named(products))('%s', (_, mesh, tags) => three.check(mesh, tags, paper))
 })
 
 describe('ranks of different speed', () => {
@@ -76,5 +84,5 @@ describe('ranks of different speed', () => {
     [{ data: 2, cfg: 2 }, { deviceWeights: [1, 1, 5, 5] }, ['cfg.noise']],
     [{ ring: 3 }, { distrifusion: true, deviceWeights: [1, 2, 3] }, ['distri.kv', 'sp.noise']],
   ]
-  it.each(named(products))('%s', (_, mesh, tags) => three.check(mesh, tags))
+  it.each(named(products))('%s', (_, mesh, tags) => three.check(mesh, tags, paper))
 })
