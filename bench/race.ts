@@ -132,7 +132,7 @@ export const random = (count: number): Float32Array<ArrayBuffer> =>
   Float32Array.from({ length: count }, () => Math.random() * 2 - 1)
 
 /** The nearest f16 of each value, as bits. Below 2^-14, where f16 thins out, it is 0: nothing beside the other values. */
-function float16Bits(data: Float32Array): Uint16Array {
+export function float16Bits(data: Float32Array): Uint16Array {
   return Uint16Array.from(new Uint32Array(Float32Array.from(data).buffer), (bits) => {
     const sign = (bits >>> 16) & 0x8000
     const exponent = ((bits >>> 23) & 0xff) - 112

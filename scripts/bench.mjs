@@ -1,5 +1,5 @@
 // npm run bench -- [arguments of bench/main.ts], or with the name of another program and its arguments:
-// npm run bench -- processes | threads | mesh | model | load …
+// npm run bench -- processes | threads | mesh | model | load | matrix | linear | quality …
 import { bundle, run } from './bundle.mjs'
 
 const programs = await bundle('bench', {
@@ -9,5 +9,8 @@ const programs = await bundle('bench', {
   mesh: 'bench/mesh/main.ts',
   model: 'bench/model/main.ts',
   load: 'bench/load.ts',
+  matrix: 'bench/matrix/main.ts',
+  linear: 'bench/weights/speed.ts',
+  quality: 'bench/weights/quality.ts',
 })
 await run(programs[process.argv[2]] ?? programs.main)

@@ -53,7 +53,7 @@ export async function writeLatents(output: PipelineOutput, facts: ModelFacts, se
 }
 
 /** What all pictures of a run share, by the flags' names. Folders stay at home: pictures are shown to others. */
-function common(output: PipelineOutput, facts: ModelFacts, { model, latentsFile, call: asked }: Settings) {
+function common(output: PipelineOutput, facts: ModelFacts, { model, latentsFile, weights, call: asked }: Settings) {
   const { schedulerConfig } = facts
   const call = withImageDefaults(facts.family, asked)
   const seed = seedOf(output)
@@ -69,6 +69,7 @@ function common(output: PipelineOutput, facts: ModelFacts, { model, latentsFile,
     num_inference_steps: String(call.numInferenceSteps ?? facts.family.defaults.numInferenceSteps),
     guidance_scale: String(call.guidanceScale ?? facts.family.defaults.guidanceScale),
     model: basename(resolve(model)),
+    ...(weights !== undefined && { weights }),
     pipeline: facts.className,
     scheduler: String((schedulerConfig as { _class_name?: unknown })._class_name),
     software: `webdit ${VERSION}`,
