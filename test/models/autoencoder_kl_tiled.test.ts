@@ -5,24 +5,28 @@ import { encode } from '../../src/models/autoencoder_kl/encode.ts'
 import { posterior } from '../../src/models/autoencoder_kl/posterior.ts'
 import { defaultTiling, exceedsTile, tiledDecode, tiledEncode } from '../../src/models/autoencoder_kl/tiled.ts'
 import type { Component } from '../../src/models/component.ts'
-import type { Recorder } from '../../src/runtime/recorder.ts'
+import { Recorder } from '../../src/runtime/recorder.ts'
 import { Tensor } from '../../src/runtime/tensor.ts'
 import { goldenComponent } from '../support/checkpoint.ts'
-import { testRecorder } from '../support/device.ts'
+import { testDevice } from '../support/device.ts'
 import { random, relativeL2 } from '../support/numbers.ts'
 
 let vae: Component<'AutoencoderKL'>
 let g: Recorder
 beforeAll(async () => {
   vae = await goldenComponent('AutoencoderKL', 'vae_kl_4ch')
-  g = await testRecorder()
+  // With an arena of its own, whatever other files have left in that of the device.
+  g = new Recorder((await testDevice()).sibling())
 }, 60_000)
 afterEach(() => {
   g.reset()
   g.device.arena.trim()
   expect(g.device.arena.reserved).toBe(0)
 })
-afterAll(() => vae.weights.free())
+afterAll(() => {
+  g.device.close()
+  vae.weights.free()
+})
 
 type Half = typeof tiledDecode
 
