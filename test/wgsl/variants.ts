@@ -14,7 +14,10 @@ import { mergeAttention, mergeAttentionName } from '../../src/wgsl/merge_attenti
 import { norm, normName } from '../../src/wgsl/norm.ts'
 import { notFinite } from '../../src/wgsl/not_finite.ts'
 import { qkNorm, qkNormName } from '../../src/wgsl/qk_norm.ts'
-import { random, randomName } from '../../src/wgsl/random.ts'
+import { fewRows, fewRowsName } from '../../src/wgsl/quantized/few_rows.ts'
+import type { WeightFormat } from '../../src/wgsl/quantized/format.ts'
+import { quantize, quantizeName } from '../../src/wgsl/quantized/quantize.ts'
+import { random, randomName, randomNumbers, randomNumbersName } from '../../src/wgsl/random.ts'
 import { rescale } from '../../src/wgsl/rescale.ts'
 import type { Stored } from '../../src/wgsl/stored.ts'
 import type { Epilogue } from '../../src/wgsl/tile/epilogue.ts'
@@ -39,6 +42,7 @@ export function* epilogues(): Generator<Epilogue> {
 export function variants(stored: Stored, quads: boolean): Record<string, Variant[]> {
   return {
     matmul: matmuls(stored, quads),
+    quantized: quantizedWeights(stored, quads),
     attention: attentions(stored, quads),
     norm: norms(stored),
     merge: merges(stored),
@@ -76,6 +80,41 @@ function matmuls(operand: Stored, quads: boolean): Variant[] {
             add({ rows, stored: { a, b: operand, y }, tile, vec, epilogue: FULL })
           }
         }
+  return all
+}
+
+const FORMATS: readonly WeightFormat[] = [4, 8].flatMap((bits) =>
+  [32, 64].flatMap((group) => [true, false].map((symmetric) => ({ bits, group, symmetric }) as WeightFormat)),
+)
+
+/** Loading of weights of few bits, and linear with them. */
+function quantizedWeights(stored: Stored, quads: boolean): Variant[] {
+  const all: Variant[] = [[randomNumbersName(64), randomNumbers(64)]]
+  for (const format of FORMATS) {
+    for (const type of ['F32', 'F16', 'BF16'] as const)
+      for (const to of ['packed', stored] as const)
+        all.push([quantizeName(type, format, to, 64), quantize(type, format, to, 64)])
+    for (const target of [GPU, { ...CPU, quads: false }, ...(quads ? [CPU] : [])])
+      for (const [m, n] of [
+        [1, 9],
+        [500, 500],
+      ]) {
+        const tile = chooseTile(target, m, n, false)
+        const parameters: MatmulParameters = {
+          rows: 'matrix',
+          stored: { a: stored, b: format, y: stored },
+          tile,
+          vec: 4,
+          epilogue: FULL,
+        }
+        all.push([matmulName(parameters), matmul(parameters)])
+      }
+    for (const rows of [1, 16])
+      for (const epilogue of [PLAIN, FULL]) {
+        const parameters = { stored: { a: stored, y: stored }, weight: format, rows, epilogue }
+        all.push([fewRowsName(parameters), fewRows(parameters)])
+      }
+  }
   return all
 }
 

@@ -21,8 +21,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   enable_model_cpu_offload: 'Use --offload components, or more devices with --shard_t5_encoder and --shard_dit.',
   enable_sequential_cpu_offload:
     'Use --memory SIZE with --enable_tiling, --shard_t5_encoder and --shard_dit, or more devices.',
-  use_fp8_t5_encoder: 'Use --tier f16, or --shard_t5_encoder.',
-  use_fp8_gemms: 'Use --tier f16.',
+  use_fp8_t5_encoder: 'Use --weights for its folder, such as text_encoder_2=int8, or --shard_t5_encoder.',
+  use_fp8_gemms: 'Use --weights int8.',
   use_fp4_gemms: 'Use --tier f16.',
   use_int8_gemms: 'Use --tier f16.',
   fp8_precision_override_prefix_patterns: 'Use --tier f16.',
