@@ -16,7 +16,8 @@ const MAY_IMPORT = {
   pipelines: ['runtime', 'models', 'schedulers', 'parallel'],
   index: ['wgsl', 'runtime', 'models', 'schedulers', 'parallel', 'pipelines'],
   server: ['wgsl', 'runtime', 'models', 'schedulers', 'parallel', 'pipelines', 'index'],
-  cli: ['wgsl', 'runtime', 'models', 'schedulers', 'parallel', 'pipelines', 'index'],
+  // `webdit serve` reads the flags, opens the devices and starts the server.
+  cli: ['wgsl', 'runtime', 'models', 'schedulers', 'parallel', 'pipelines', 'index', 'server'],
 }
 
 const root = resolve(process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url)))

@@ -8,9 +8,17 @@ import { generateCommand } from './generate/index.ts'
 import { commandHelp, generalHelp } from './help.ts'
 import { VERSION } from './package_info.ts'
 import { planCommand } from './plan/index.ts'
+import { serveCommand } from './serve/index.ts'
 import { verifyCommand } from './verify/index.ts'
 
-const COMMANDS: readonly Command[] = [generateCommand, planCommand, benchCommand, verifyCommand, doctorCommand]
+const COMMANDS: readonly Command[] = [
+  generateCommand,
+  serveCommand,
+  planCommand,
+  benchCommand,
+  verifyCommand,
+  doctorCommand,
+]
 
 /** Exit codes: what shells and xDiT's users expect. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const

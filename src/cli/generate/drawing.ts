@@ -4,8 +4,9 @@ import { DiffusionPipeline } from '../../pipelines/diffusion_pipeline.ts'
 import { type ModelFacts, modelFacts } from '../../pipelines/model_facts.ts'
 import type { OffloadMode } from '../../pipelines/offload.ts'
 import type { PipelineOutput } from '../../pipelines/options.ts'
+import type { RankCard } from '../../pipelines/team/rank_cards.ts'
 import { startTeam, type TeamKind } from '../../pipelines/team/start_team.ts'
-import type { TeamOptions } from '../../pipelines/team/team.ts'
+import type { TeamOptions, TeamStep } from '../../pipelines/team/team.ts'
 import { megabytes } from '../../runtime/arena.ts'
 import type { Device } from '../../runtime/device.ts'
 import type { Source } from '../../runtime/weights/source.ts'
@@ -17,10 +18,11 @@ export interface Drawing {
   readonly facts: ModelFacts
   /** Where one device draws: what a profiler measures. */
   readonly device: Device | undefined
+  /** Without a signal in the call, Ctrl-C stops it. */
   draw(
     prompts: string[],
     call: Omit<TeamOptions, 'onStep'>,
-    onStep: (step: number, steps: number) => void,
+    onStep: (step: number, steps: number, info: TeamStep) => void | Promise<void>,
   ): Promise<PipelineOutput>
   /** What ranks did when, where --trace asked for that. */
   spans?(): Promise<Span[]>
@@ -40,6 +42,8 @@ export interface Loading {
   readonly choice: DeviceChoice
   /** Note what ranks do when. */
   readonly traced: boolean
+  /** The cards of the ranks, where several teams share out those of the machine. */
+  readonly cards?: readonly RankCard[]
   readonly io: CliIo
 }
 
@@ -65,7 +69,7 @@ export async function drawAlone(loading: Loading, device: Device): Promise<Drawi
     facts,
     device,
     draw: (prompts, call, onStep) =>
-      pipe(prompts, { ...call, signal: io.signal, onStep: ({ step, steps }) => onStep(step, steps) }),
+      pipe(prompts, { signal: io.signal, ...call, onStep: (info) => onStep(info.step, info.steps, info) }),
     close: async () => pipe.dispose(),
   }
 }
@@ -89,6 +93,7 @@ export async function drawTogether(
     memory: choice.memory,
     tier: choice.tier,
     platform: { adapter: choice.adapter, backend: choice.backend },
+    cards: loading.cards,
     signal: io.signal,
     onProgress: progressOn(io),
     trace: loading.traced,
@@ -103,7 +108,7 @@ export async function drawTogether(
     facts,
     device: undefined,
     draw: (prompts, call, onStep) =>
-      team.run(prompts, { ...call, signal: io.signal, onStep: ({ step, steps }) => onStep(step, steps) }),
+      team.run(prompts, { signal: io.signal, ...call, onStep: (info) => onStep(info.step, info.steps, info) }),
     spans: () => team.spans(),
     close: () => team.close(),
   }

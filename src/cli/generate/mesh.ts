@@ -21,11 +21,14 @@ export interface Mesh {
   readonly planned?: PlannedMesh
 }
 
+/** What a mesh is planned for. */
+type Planned = Pick<Settings, 'model' | 'prompts' | 'call' | 'variant' | 'transformer'>
+
 /**
  * What the command line says of ranks. Where it says how many and not how they divide the work, they are measured and the
  * mesh that is predicted to be fastest is taken, of those that draw what one device draws.
  */
-export async function meshOf(args: ParsedArgs, settings: Settings, io: CliIo): Promise<Mesh> {
+export async function meshOf(args: ParsedArgs, settings: Planned, io: CliIo): Promise<Mesh> {
   const { config, devices, choose, workers } = readParallelArgs(args)
   const ranks = devices === 'auto' ? (choose ? await countCards(args, io) : undefined) : devices
   if (choose && ranks! > 1) return { ...(await chosen(args, settings, io, ranks!, config)), workers }
@@ -35,7 +38,7 @@ export async function meshOf(args: ParsedArgs, settings: Settings, io: CliIo): P
 
 async function chosen(
   args: ParsedArgs,
-  { model, prompts, call, variant, transformer }: Settings,
+  { model, prompts, call, variant, transformer }: Planned,
   io: CliIo,
   devices: number,
   config: ParallelConfig,

@@ -9,10 +9,10 @@ import { startWorkerTeam, type WorkerTeamOptions } from './worker_team.ts'
 /** Where ranks run: each in a process of its own (Node), in a thread (a Worker elsewhere), or all on one device in this one. */
 export type TeamKind = 'processes' | 'threads' | 'one device'
 
-export interface StartTeamOptions extends Omit<WorkerTeamOptions, 'ranks' | 'cards'> {
+export interface StartTeamOptions extends Omit<WorkerTeamOptions, 'ranks'> {
   /** Default: processes in Node, threads elsewhere. */
   kind?: TeamKind
-  /** The cards that ranks open: all of the machine, those of a name, or one. */
+  /** The cards that ranks open, unless `cards` tells each its own: all of the machine, those of a name, or one. */
   platform?: PlatformOptions
   /** Told what people should know: which ranks share a device. */
   onNote?: (line: string) => void
@@ -22,7 +22,7 @@ export interface StartTeamOptions extends Omit<WorkerTeamOptions, 'ranks' | 'car
 export async function startTeam(
   model: string,
   config: ParallelConfig,
-  { kind, platform, onNote, ...options }: StartTeamOptions = {},
+  { kind, platform, onNote, cards: given, ...options }: StartTeamOptions = {},
 ): Promise<Team> {
   const size = sizeOf(config.degrees)
   if (kind === 'one device') {
@@ -30,6 +30,6 @@ export async function startTeam(
     return startLocalTeam(model, config, options)
   }
   const ranks = kind ?? (currentRuntime() === 'node' ? 'processes' : 'threads')
-  const cards = await rankCards(size, platform, onNote)
+  const cards = given ?? (await rankCards(size, platform, onNote))
   return startWorkerTeam(model, config, { ...options, ranks, cards })
 }

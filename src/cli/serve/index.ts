@@ -1,0 +1,101 @@
+import { join } from 'node:path'
+import { checkDividedRequest } from '../../pipelines/divided_request.ts'
+import { modelFacts } from '../../pipelines/model_facts.ts'
+import { openModel } from '../../pipelines/open_model.ts'
+import { DitError } from '../../runtime/errors.ts'
+import type { Source } from '../../runtime/weights/source.ts'
+import type { CliIo, Command, ParsedArgs } from '../command.ts'
+import { deviceChoice } from '../device_options.ts'
+import type { Loading } from '../generate/drawing.ts'
+import { meshOf } from '../generate/mesh.ts'
+import { readModel, readOffload, readWeights } from '../generate/settings.ts'
+import { PACKAGE_FOLDER, VERSION } from '../package_info.ts'
+import { meshesOf, openDrawers } from './open_drawers.ts'
+import { SERVE_DESCRIPTION, SERVE_OPTIONS } from './options.ts'
+import { modelId, readServeSettings, type ServeSettings } from './settings.ts'
+
+export const serveCommand: Command = {
+  name: 'serve',
+  summary: 'answers HTTP requests for pictures, as OpenAI and xDiT do',
+  usage: '[flags]',
+  description: SERVE_DESCRIPTION,
+  options: SERVE_OPTIONS,
+  needsDevice: true,
+  run: serve,
+}
+
+async function serve(args: ParsedArgs, io: CliIo): Promise<number> {
+  const settings = await readServeSettings(args)
+  const model = readModel(args)
+  const source = await openModel(model, { signal: io.signal })
+  try {
+    await serveModel(args, io, settings, model, source)
+  } finally {
+    await source.close()
+  }
+  return 0
+}
+
+async function serveModel(args: ParsedArgs, io: CliIo, settings: ServeSettings, model: string, source: Source) {
+  const loading: Loading = {
+    source,
+    model,
+    variant: args.text('variant'),
+    transformer: args.text('transformer'),
+    offload: readOffload(args),
+    weights: readWeights(args),
+    imageToImage: false,
+    choice: deviceChoice(args),
+    traced: false,
+    io,
+  }
+  const facts = await modelFacts(source)
+  const mesh = await meshOf(args, { ...loading, prompts: [''], call: {} }, io)
+  const meshes = meshesOf(mesh)
+  if (mesh.config) checkDividedRequest(mesh.config, facts, {}, mesh.devices)
+  const { host, keys, loopback, limits, corsOrigins } = settings
+  // The libraries of the server are read by those alone who start one.
+  const { Serving } = await import('../../server/serving.ts')
+  const { createApp } = await import('../../server/api/app.ts')
+  const { pageFiles } = await import('../../server/page_files.ts')
+  const { listen } = await import('../../server/listen.ts')
+  const page = await pageFiles(join(PACKAGE_FOLDER, 'demo/dist'))
+  const serving = new Serving(await openDrawers(loading, meshes, mesh.workers), {
+    model: {
+      id: args.text('model_name') ?? modelId(model),
+      facts,
+      config: meshes.config,
+      since: Math.floor(Date.now() / 1000),
+    },
+    limits,
+    access: { keys, loopback },
+    corsOrigins,
+    page,
+    version: VERSION,
+    onNote: (line) => io.note(line),
+  })
+  try {
+    const listening = await listen(createApp(serving), host, settings.port).catch((cause: NodeJS.ErrnoException) => {
+      const why = cause.code ?? cause.message
+      throw new DitError('io', `cannot listen on ${host}, port ${settings.port} (${why})`, PORT_HINT, { cause })
+    })
+    if (!loopback && keys.length === 0)
+      io.note(`warning: ${host} may be open to others, and no --api_keys are asked for`)
+    io.status('')
+    io.print(`http://${host.includes(':') ? `[${host}]` : host}:${listening.port}`)
+    await ended(io.signal)
+    await listening.close()
+  } finally {
+    await serving.feed.close()
+  }
+}
+
+const PORT_HINT =
+  'Choose another with --port, or --port 0 for any that is free, and an address of this machine with --host.'
+
+function ended(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve())
+  })
+}
