@@ -78,6 +78,7 @@ describe('generated text', () => {
     [
       'matrix_linear',
       matrixLinear({
+        rows: 'matrix',
         y: 'f16',
         weight: 'f16',
         tile: chooseMatrixTile(4096, 4096, 49_152),

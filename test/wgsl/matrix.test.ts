@@ -33,14 +33,20 @@ const FORMATS = ['int4_asym_g64', 'int4_sym_g32', 'int8_asym_g64', 'int8_sym_g12
 const STORAGE = [49_152, 16_384]
 
 function linears(): Variant[] {
-  const of = (parameters: MatrixLinearParameters): Variant => [matrixLinearName(parameters), matrixLinear(parameters)]
+  const of = (some: Omit<MatrixLinearParameters, 'rows'>, rows: 'matrix' | 'window' = 'matrix'): Variant => {
+    const parameters = { rows, ...some }
+    return [matrixLinearName(parameters), matrixLinear(parameters)]
+  }
   return [
     ...[...epilogues()].map((epilogue) =>
       of({ y: 'f32', weight: 'f16', tile: MATRIX_TILES[2], epilogue, ragged: false }),
     ),
     ...MATRIX_TILES.flatMap((tile) =>
       [PLAIN, FULL].flatMap((epilogue) =>
-        FLAGS.map((ragged) => of({ y: 'f16', weight: 'f16', tile, epilogue, ragged })),
+        FLAGS.flatMap((ragged) => {
+          const some = { y: 'f16', weight: 'f16', tile, epilogue, ragged } as const
+          return ragged ? [of(some)] : [of(some), of(some, 'window')]
+        }),
       ),
     ),
     ...MATRIX_TILES.flatMap((tile) =>
@@ -85,7 +91,7 @@ it.each(STORAGE)('no kernel takes more than %i bytes of workgroup memory', (stor
   for (const rows of [4096, 300, 20]) {
     const tile = chooseMatrixTile(rows, 4096, storage)
     expect(matrixLinearStorage(tile), JSON.stringify(tile)).toBeLessThanOrEqual(storage)
-    const code = matrixLinear({ y: 'f32', weight: 'f16', tile, epilogue: FULL, ragged: true })
+    const code = matrixLinear({ rows: 'matrix', y: 'f32', weight: 'f16', tile, epilogue: FULL, ragged: true })
     expect(workgroupBytes(code)).toBe(matrixLinearStorage(tile))
   }
   for (let dim = 8; dim <= 160; dim += 8) {

@@ -1,6 +1,7 @@
 import type { Recorder } from '../recorder.ts'
 import type { Tensor } from '../tensor.ts'
 import { type Affine, type EpilogueOptions, recordMatmul } from './linear.ts'
+import { convolvesOnMatrixUnits, recordMatrixConv2d } from './matrix_linear.ts'
 
 /** Rows at the upper and lower edges of a tensor that belong to neighbours: a part of a picture is computed with them. */
 export interface Margin {
@@ -29,12 +30,8 @@ export function conv2d(g: Recorder, x: Tensor, { weight, bias }: Affine, options
   const extent = (size: number) => Math.floor((size * upsample + pad + padEnd - window) / stride) + 1
   const [outHeight, outWidth] = [extent(height - (margin ? margin.above + margin.below : 0)), extent(width)]
   const rows = batch * outHeight * outWidth
-  const vec = channels % 4 === 0 ? 4 : 1
-  const depth = (window * window * channels) / vec
-  const fields = [
-    rows,
-    out,
-    depth,
+  const shape = [batch, outHeight, outWidth, out]
+  const fieldsOf = (vec: number) => [
     channels / vec,
     height,
     width,
@@ -46,5 +43,10 @@ export function conv2d(g: Recorder, x: Tensor, { weight, bias }: Affine, options
     upsample - 1,
     (margin?.above ?? 0) * upsample,
   ]
-  return recordMatmul(g, 'window', [x, weight], [batch, outHeight, outWidth, out], rows, vec, fields, bias, epilogue)
+  if (convolvesOnMatrixUnits(g.device.target, x, weight)) {
+    return recordMatrixConv2d(g, x, { weight, bias }, shape, fieldsOf(8), epilogue)
+  }
+  const vec = channels % 4 === 0 ? 4 : 1
+  const fields = [rows, out, (window * window * channels) / vec, ...fieldsOf(vec)]
+  return recordMatmul(g, 'window', [x, weight], shape, rows, vec, fields, bias, epilogue)
 }

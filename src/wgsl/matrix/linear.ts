@@ -1,5 +1,5 @@
 // Linear on matrix units: y [m, n] = epilogue(a [m, k] · b [n, k]ᵀ), operands f16, sums f32, y f32 or f16; b may have few
-// bits, which become f16 on the way into workgroup memory. Tier: matrix, for
+// bits, which become f16 on the way into workgroup memory. And convolution as the same with windows for rows. Tier: matrix, for
 // subgroup matrices of 16 x 16 x 16 and subgroups of 32 threads. Bindings: p, a, b, [bias], [multiply], [gate], [residual], y.
 // k is a multiple of 8, the values of a load of 16 bytes, and n of 4; rows, columns and depth beyond the operands are computed
 // as the last row or as zeros, and not stored. Speed, and what was tried: bench/RESULTS.md.
@@ -20,8 +20,11 @@ import {
   subgroupsOf,
   UNIT,
 } from './shape.ts'
+import { WINDOW_FIELDS, windowTile } from './window_loader.ts'
 
 export interface MatrixLinearParameters {
+  /** Rows of a matrix, or windows of a picture whose channels the tile's depth divides. */
+  readonly rows: 'matrix' | 'window'
   readonly y: Stored
   /** What b is kept in. */
   readonly weight: 'f16' | WeightFormat
@@ -31,8 +34,8 @@ export interface MatrixLinearParameters {
   readonly ragged: boolean
 }
 
-export const matrixLinearName = ({ y, weight, tile, epilogue, ragged }: MatrixLinearParameters): string =>
-  `matrix_linear.${weight === 'f16' ? '' : `${formatName(weight)}.`}${y}.${matrixTileName(tile)}${ragged ? '.ragged' : ''}.${epilogueName(epilogue)}`
+export const matrixLinearName = ({ rows, y, weight, tile, epilogue, ragged }: MatrixLinearParameters): string =>
+  `matrix_${rows === 'matrix' ? 'linear' : 'conv2d'}.${weight === 'f16' ? '' : `${formatName(weight)}.`}${y}.${matrixTileName(tile)}${ragged ? '.ragged' : ''}.${epilogueName(epilogue)}`
 
 /** Tiles that are computed one after the other go down so many rows before the next column: they share what the cache has. */
 const BAND = 8
@@ -41,19 +44,20 @@ const BAND = 8
 export const matrixLinearStorage = (tile: MatrixTile): number =>
   2 * (tile.rows + tile.columns) * (tile.depth + PAD) + 4 * subgroupsOf(tile) * UNIT * slabColumns(tile)
 
-export function matrixLinear({ y, weight, tile, epilogue, ragged }: MatrixLinearParameters): string {
+export function matrixLinear({ rows: kind, y, weight, tile, epilogue, ragged }: MatrixLinearParameters): string {
   const { rows, columns, depth, subgroupRows, subgroupColumns } = tile
   const threads = subgroupsOf(tile) * LANES
   const [down, across] = [subgroupRows / UNIT, subgroupColumns / UNIT]
   const quads = (depth + PAD) / 4
   const words = depth / VEC // of a row
   const tileOf = { depth, threads }
-  const a = halvesTile({ ...tileOf, operand: 'a', rows, first: 'm0', bound: 'p.m' }, ragged)
+  const left: LoadedTile = { ...tileOf, operand: 'a', rows, first: 'm0', bound: 'p.m' }
+  const a = kind === 'matrix' ? halvesTile(left, ragged) : windowTile(left)
   const right: LoadedTile = { ...tileOf, operand: 'b', rows: columns, first: 'n0', bound: 'p.n' }
   const b = weight === 'f16' ? halvesTile(right, ragged) : quantizedTile(right, weight)
   const read = (k: string) => a.read(k) + b.read(k)
   return `${ENABLE_MATRICES}
-${uniformBlock(['m', 'n', 'k', ...EPILOGUE_FIELDS, 'zero', ...(weight === 'f16' ? [] : ['scales'])])}
+${uniformBlock(['m', 'n', 'k', ...(kind === 'window' ? WINDOW_FIELDS : []), ...EPILOGUE_FIELDS, 'zero', ...(weight === 'f16' ? [] : ['scales'])])}
 ${bindings(['a', 'array<vec4u>'], ['b', 'array<vec4u>'], ...quadBindings(epilogue), ['y!', arrayOf(y, 4)])}
 ${quadFunctions(epilogue)}${b.functions}
 var<workgroup> tile_a: array<vec4<f16>, ${rows * quads}>;
