@@ -53,20 +53,37 @@ describe('30 ways to divide work among 8 ranks', () => {
   it('are 30', () => expect(factorisations(8)).toHaveLength(30))
 
   it.each(factorisations(8).map((degrees) => [degreesText(degrees), degrees] as const))('%s', async (_, degrees) => {
-    const drawn = pictures(degrees.data)
-    const of = (all: Float32Array) => all.subarray(0, degrees.data * size)
+    const { data } = degrees
+    const drawn = pictures(data)
+    const of = (all: Float32Array) => all.subarray(0, data * size)
+    const { timesteps } = schedule(STEPS)
+    // Each step once: where several pictures are drawn, each has its part of the steps.
+    const each = STEPS / data
+    const steps = Array.from({ length: data }, (_, k) => Array.from({ length: each }, (_, i) => k * each + i))
+    const states = Array.from({ length: each }, (_, i) =>
+      Float32Array.from(steps.flatMap((own, k) => [...latents[own[i]].subarray(k * size, (k + 1) * size)])),
+    )
     const results = await onMesh(config(degrees), async (rank) => {
       const transformer = await loadPart(rank, source)
-      const guided = await predictEach(rank, transformer, drawn, latents.map(of), schedule(STEPS).timesteps)
+      const guided = await predictEach(
+        rank,
+        transformer,
+        drawn,
+        states,
+        steps.map((own) => own.map((step) => timesteps[step])),
+      )
       const final = await denoisePart(rank, transformer, drawn, of(noise), schedule(STEPS))
       transformer.weights.free()
       return { guided, final }
     })
     const guided = joined(results.map((rank) => rank.guided))
-    expect(guided).toHaveLength(degrees.data * STEPS * size)
-    for (let at = 0; at < guided.length; at += size) {
-      expect(relativeL2(guided.subarray(at, at + size), predictions.subarray(at, at + size))).toBeLessThan(1e-5)
-    }
+    expect(guided).toHaveLength(STEPS * size)
+    for (const [k, own] of steps.entries())
+      for (const step of own) {
+        const [at, known] = [step * size, (k * STEPS + step) * size]
+        const prediction = guided.subarray(at, at + size)
+        expect(relativeL2(prediction, predictions.subarray(known, known + size))).toBeLessThan(1e-5)
+      }
     expect(relativeL2(joined(results.map(({ final }) => final)), of(latents[STEPS]))).toBeLessThan(2e-5)
   })
 })
