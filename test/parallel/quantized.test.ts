@@ -41,16 +41,14 @@ const drawn = (degrees: Partial<Degrees>, format: WeightFormat, more: Partial<Pa
   })
 
 it.each<[string, Partial<Degrees>, Partial<ParallelConfig>]>([
-  ['int8_sym_g32', { tensor: 2 }, {}],
   ['int4_asym_g32', { tensor: 2, ulysses: 2 }, { shardDit: true }],
-  ['int8_asym_g32', { pipefusion: 2 }, {}],
-  ['int4_sym_g32', { ulysses: 3 }, { shardDit: true }],
+  ['int8_sym_g32', { pipefusion: 2 }, {}],
 ])('%s: ranks draw what one device draws', async (name, degrees, more) => {
   const format = weightFormat(name) as WeightFormat
-  const [alone] = await drawn({}, format)
+  const [{ final }] = await drawn({}, format)
   const ranks = await drawn(degrees, format, more)
   expect(
-    relativeL2(joined(ranks.map(({ final }) => final)), alone.final!),
+    relativeL2(joined(ranks.map((rank) => rank.final)), final!),
     degreesText({ ...ONE_RANK, ...degrees }),
   ).toBeLessThan(2e-5)
   expect(ranks.map(({ left }) => left)).toEqual(ranks.map(() => 0))

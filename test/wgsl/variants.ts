@@ -83,9 +83,12 @@ function matmuls(operand: Stored, quads: boolean): Variant[] {
   return all
 }
 
-const FORMATS: readonly WeightFormat[] = [4, 8].flatMap((bits) =>
-  [32, 64].flatMap((group) => [true, false].map((symmetric) => ({ bits, group, symmetric }) as WeightFormat)),
-)
+const FORMATS: readonly WeightFormat[] = [
+  { bits: 4, group: 32, symmetric: true },
+  { bits: 4, group: 64, symmetric: false },
+  { bits: 8, group: 128, symmetric: true },
+  { bits: 8, group: 32, symmetric: false },
+]
 
 /** Loading of weights of few bits, and linear with them. */
 function quantizedWeights(stored: Stored, quads: boolean): Variant[] {

@@ -24,9 +24,7 @@ export async function* quantizedWeights(device: Device): AsyncGenerator<Result> 
     const weights = await packedWeight(device, values, [OUT, WIDTH], format)
     const weight = weights.tensor('w.weight')
     for (const [rows, a] of [
-      [1, 'f16'],
       [16, 'f16'],
-      [33, 'f16'],
       [33, 'f32'],
     ] as const) {
       const inputs = new Inputs(device)
@@ -40,7 +38,7 @@ export async function* quantizedWeights(device: Device): AsyncGenerator<Result> 
       })
       yield compared(`linear of ${rows} rows ${a} with ${name}`, inputs.g, y, expected, 'f32')
     }
-    for (const tile of MATRIX_TILES) {
+    for (const tile of MATRIX_TILES.slice(1)) {
       const { g } = new Inputs(device)
       const y = tilesOf(g, weight, format, tile)
       // Of f16 there are products with an error of one rounding alone.
