@@ -65,6 +65,7 @@ export interface Progress {
 export async function denoise(g: Recorder, options: DenoiseOptions): Promise<Tensor | undefined> {
   const { crew, scheduler, signal, onStep } = options
   const denoising = new Denoising(g, options)
+  await denoising.open()
   const steps = scheduler.timesteps.length
   /** What is left of the step before: to wait for it, and to tell of it. */
   let running: (() => Promise<void>) | undefined
@@ -125,6 +126,11 @@ class Denoising {
     this.#kept = new KeptTensors(g)
     this.#states = [{ piece: options.crew.whole, latents: options.latents, history: [] }]
     this.#watch = options.crew.leads ? new FiniteWatch(g, options.scheduler.timesteps.length) : undefined
+  }
+
+  /** To be awaited before `ran`. */
+  async open(): Promise<void> {
+    await this.#watch?.open(this.#g)
   }
 
   async step(i: number): Promise<void> {
