@@ -1,5 +1,6 @@
 export { ON_ONE_DEVICE, type ParallelConfig } from './parallel/config/parallel_config.ts'
 export { type Degrees, ONE_RANK } from './parallel/mesh/mesh.ts'
+export type { WeightFormats } from './pipelines/component_formats.ts'
 export {
   DiffusionPipeline,
   type FromPretrainedOptions,

@@ -9,6 +9,7 @@ import type { Recorder } from '../runtime/recorder.ts'
 import type { Tensor } from '../runtime/tensor.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
 import type { Binning } from './binning.ts'
+import type { WeightFormats } from './component_formats.ts'
 import type { DenoisingNetwork } from './denoise.ts'
 import type { Offload } from './offload.ts'
 import type { PipelineOptions } from './options.ts'
@@ -30,6 +31,8 @@ export interface Components {
   readonly vae: Component<'AutoencoderKL'>
   /** Whether the autoencoder can encode, too. */
   readonly imageToImage: boolean
+  /** In what format linear weights are kept, as it was asked for. */
+  readonly weights?: WeightFormats
   /** scheduler_config.json. */
   readonly schedulerConfig: unknown
   readonly preview?: PreviewMap

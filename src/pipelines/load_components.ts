@@ -93,6 +93,7 @@ export async function loadComponents(
       transformerFacts,
       vae: autoencoder,
       imageToImage,
+      weights: weightFormats,
       schedulerConfig,
       preview,
       offload: offloads ? new Offload(device, prepared, { onProgress, close: closeAll }) : undefined,

@@ -1,5 +1,6 @@
 import type { Pipeline } from './diffusion_pipeline.ts'
 import type { EngineConfig } from './engine_args.ts'
+import type { Components } from './family.ts'
 import type { PipelineOutput } from './options.ts'
 import { type StartTeamOptions, startTeam } from './team/start_team.ts'
 import type { Team, TeamOptions } from './team/team.ts'
@@ -24,9 +25,9 @@ export async function parallelize(
   options: StartTeamOptions = {},
 ): Promise<ParallelPipeline> {
   const model = typeof pipe === 'string' ? pipe : pipe.model
-  const imageToImage = typeof pipe === 'string' ? undefined : pipe.components.imageToImage
+  const { imageToImage, weights } = typeof pipe === 'string' ? {} : (pipe.components as Partial<Components>)
   if (typeof pipe !== 'string') pipe.dispose()
-  const team = await startTeam(model, parallel, { kind, variant, imageToImage, ...options })
+  const team = await startTeam(model, parallel, { kind, variant, imageToImage, weights, ...options })
   const call = (prompt: string | string[], given?: TeamOptions) => team.run(prompt, given)
   return Object.assign(call, { team, dispose: () => team.close() })
 }

@@ -73,6 +73,8 @@ function latentsFile(shape: number[], fill: number): string {
 describe('a command line that makes no sense', () => {
   it.each([
     [['--output_type', 'jpeg'], /--output_type is "jpeg", expected pil or latent/],
+    [['--weights', 'int3'], /--weights: "int3" is no format of weights/],
+    [['--weights', 'transformer=int8,text_encoder=q4'], /--weights: "q4" is no format of weights/],
     [['--generator', 'mps'], /--generator is "mps", expected cpu or cuda/],
     [['--eta', 'much'], /--eta is "much", expected a number/],
     [['--hieght', '80'], /did you mean --height\?/],
@@ -103,6 +105,9 @@ describe('options out of range', () => {
     [['--width', '5'], /width is 5, .* nearest allowed is 16/],
     [['--negative_prompt', 'a', 'b'], /--negative_prompt has 2 texts for 1 prompts/],
     [['--variant', 'fp16'], /has the variant "fp16"/],
+    [['--weights', 'unet=int4'], /weights are given for "unet", and this model has no such component/],
+    [['--weights', 'vae=int8'], /vae has no blocks of linear layers/],
+    [['--weights', 'transformer=int4_sym_g128'], /\.weight of .*transformer has \d+ inputs, which are no whole groups of 128/],
   ])('%j', (flags, message) => expectRefusal(flags, 1, message))
 })
 

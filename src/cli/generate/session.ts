@@ -1,5 +1,6 @@
 import { timelineTrace } from '../../parallel/trace/chrome_trace.ts'
 import { timelineSvg } from '../../parallel/trace/svg.ts'
+import { componentFormats } from '../../pipelines/component_formats.ts'
 import { checkDividedRequest } from '../../pipelines/divided_request.ts'
 import { writeWhole } from '../../pipelines/image/write_file.node.ts'
 import { checkImages } from '../../pipelines/input_images.ts'
@@ -7,6 +8,7 @@ import { modelFacts } from '../../pipelines/model_facts.ts'
 import { openModel } from '../../pipelines/open_model.ts'
 import type { PipelineOutput } from '../../pipelines/options.ts'
 import { checkOwnOptions } from '../../pipelines/own_options.ts'
+import { pipelineClass } from '../../pipelines/pipeline_class.ts'
 import { megabytes } from '../../runtime/arena.ts'
 import type { Source } from '../../runtime/weights/source.ts'
 import { type CliIo, type ParsedArgs, UsageError } from '../command.ts'
@@ -65,6 +67,7 @@ export async function withSession(
       io,
     }
     const facts = await modelFacts(source)
+    componentFormats(settings.weights, (await pipelineClass(source)).networks)
     checkOwnOptions(facts.className, facts.family, settings.call)
     const mesh = await meshOf(args, settings, io)
     const size = latents && latentsSize(latents, facts.scale, settings.call)

@@ -3,6 +3,7 @@ import { OFFLOAD_MODES, type OffloadMode } from '../../pipelines/offload.ts'
 import { randomModelName } from '../../pipelines/random_models/random_source.ts'
 import { readCall } from '../../pipelines/request_flags.ts'
 import type { TeamOptions } from '../../pipelines/team/team.ts'
+import { DitError } from '../../runtime/errors.ts'
 import { type ParsedArgs, UsageError } from '../command.ts'
 import { embeddedModel } from '../package_info.ts'
 
@@ -56,10 +57,15 @@ export function readOffload(args: ParsedArgs): OffloadMode {
   throw new UsageError(`--offload is ${JSON.stringify(given)}, expected ${OFFLOAD_MODES.join(' or ')}`)
 }
 
-/** In what format linear weights are kept. @throws DitError 'bad-argument' for one that there is not */
+/** In what format linear weights are kept. @throws UsageError for one that there is not */
 export function readWeights(args: ParsedArgs): string | undefined {
   const given = args.text('weights')
-  readFormats(given)
+  try {
+    readFormats(given)
+  } catch (error) {
+    if (error instanceof DitError) throw new UsageError(`--weights: ${error.message}`, error.hint)
+    throw error
+  }
   return given
 }
 
