@@ -107,7 +107,10 @@ describe('options out of range', () => {
     [['--variant', 'fp16'], /has the variant "fp16"/],
     [['--weights', 'unet=int4'], /weights are given for "unet", and this model has no such component/],
     [['--weights', 'vae=int8'], /vae has no blocks of linear layers/],
-    [['--weights', 'transformer=int4_sym_g128'], /\.weight of .*transformer has \d+ inputs, which are no whole groups of 128/],
+    [
+      ['--weights', 'transformer=int4_sym_g128'],
+      /\.weight of .*transformer has \d+ inputs, which are no whole groups of 128/,
+    ],
   ])('%j', (flags, message) => expectRefusal(flags, 1, message))
 })
 
