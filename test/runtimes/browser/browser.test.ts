@@ -5,13 +5,14 @@ import { fileURLToPath } from 'node:url'
 import { decode } from 'fast-png'
 import type { Page } from 'playwright-core'
 import type { UserConfig } from 'vite'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { modelFiles } from '../../../demo/model_files.ts'
 import { demoConfig } from '../../../demo/vite.config.ts'
 import { type Output, psnrOf } from '../../../src/cli/verify/compare.ts'
 import { DiffusionPipeline } from '../../../src/index.ts'
 import { withoutNode } from '../../../vite.browser.ts'
 import { LAVAPIPE, NO_DRIVER, runDeno, WITHOUT_LAVAPIPE } from '../../support/deno.ts'
+import { GOLDEN } from '../../support/golden_io.ts'
 import { relativeL2 } from '../../support/numbers.ts'
 import { startChromium } from './chromium.ts'
 import { openPage, readPicture, readPreviews, TIMEOUT, watchCanvas } from './pages.ts'
@@ -241,37 +242,45 @@ describe.runIf(browser)('in Chromium', { timeout: TIMEOUT }, () => {
     })
   })
 
-  describe('the trained model, in a worker', () => {
-    const folder = join(MODEL, 'golden')
-    const cases = readdirSync(folder).flatMap((file) => /^(.*)\.safetensors$/.exec(file)?.[1] ?? [])
-    let site: Site
-    beforeAll(async () => {
+  describe('cases of diffusers, in a worker', () => {
+    let site: Site | undefined
+    afterEach(() => site?.close())
+
+    /** Has a worker of a page carry out a case whose files are in `publicDir`. */
+    async function outputsOf(publicDir: string, verify: string): Promise<Output[]> {
       const config: UserConfig = {
         root: path('golden'),
-        publicDir: folder,
+        publicDir,
         worker: { format: 'es', plugins: () => [withoutNode()] },
         plugins: [withoutNode(), modelFiles({ copy: false })],
       }
       site = await buildSite(config)
-    })
-    afterAll(() => site?.close())
+      const { page, complaints } = await openPage(browser!, site.address)
+      await page.waitForFunction('!!globalThis.verify')
+      const outputs = await page.evaluate<Output[]>(verify)
+      expect(complaints).toEqual([])
+      await page.close()
+      return outputs
+    }
 
-    // All of them take half a minute each on two cores: CI does it.
-    it.each(process.env.WEBDIT_ALL_CASES ? cases : cases.slice(0, 1))(
-      'computes what diffusers computes: %s',
-      async (name) => {
-        const { page, complaints } = await openPage(browser!, site.address)
-        await page.waitForFunction('!!globalThis.verify')
-        const outputs: Output[] = await page.evaluate(
-          `verify('${name}', location.href, new URL('models/emoji-pixart', location.href).href)`,
-        )
-        expect(outputs.filter(({ ok }) => !ok)).toEqual([])
-        expect(outputs.map((output) => output.name)).toEqual(
-          expect.arrayContaining(['prompt_embeds', 'transformer_output_step_1', 'latents_step_20', 'image']),
-        )
-        expect(complaints).toEqual([])
-        await page.close()
-      },
-    )
+    it('computes a pipeline from its prompts to its pictures: pipeline_pixart_sigma', async () => {
+      const folder = join(GOLDEN, 'pipeline_pixart_sigma')
+      const outputs = await outputsOf(folder, "verifyPipeline('pipeline_pixart_sigma', location.href)")
+      expect(outputs.filter(({ ok }) => !ok)).toEqual([])
+      const names = ['prompt_embeds', 'transformer_output_step0', 'step_latents[4]', 'latents', 'image']
+      expect(outputs.map(({ name }) => name)).toEqual(expect.arrayContaining(names))
+    })
+
+    // Half a minute each on two cores.
+    const folder = join(MODEL, 'golden')
+    const cases = readdirSync(folder).flatMap((file) => /^(.*)\.safetensors$/.exec(file)?.[1] ?? [])
+    it.runIf(process.env.WEBDIT_ALL_CASES).each(cases)('computes the trained model: %s', async (name) => {
+      const model = "new URL('models/emoji-pixart', location.href).href"
+      const outputs = await outputsOf(folder, `verify('${name}', location.href, ${model})`)
+      expect(outputs.filter(({ ok }) => !ok)).toEqual([])
+      expect(outputs.map((output) => output.name)).toEqual(
+        expect.arrayContaining(['prompt_embeds', 'transformer_output_step_1', 'latents_step_20', 'image']),
+      )
+    })
   })
 })

@@ -1,6 +1,7 @@
 import { expose } from 'comlink'
 import type { Output } from '../../../../src/cli/verify/compare.ts'
 import { Run } from '../../../../src/cli/verify/run.ts'
+import { pixartPipeline } from '../../../../src/cli/verify/runners/pixart_pipeline.ts'
 import { trainedModelRunner } from '../../../../src/cli/verify/runners/trained_model.ts'
 import { Device } from '../../../../src/runtime/device.ts'
 import { openPlatform } from '../../../../src/runtime/platform/platform.ts'
@@ -22,6 +23,15 @@ const goldenWorker = {
     const meta = { runs: { main: { io: `${name}.safetensors`, call } } }
     const run = new Run({ name, folder, model, meta }, 'main', { source, device })
     await trainedModelRunner.run(run)
+    return run.outputs
+  },
+
+  /** Carries out a case of PixArt's pipeline, a folder that is model and case at once. */
+  async verifyPipeline(name: string, folder: string): Promise<readonly Output[]> {
+    const source = httpSource(folder)
+    const meta = JSON.parse(await source.readText('meta.json'))
+    const run = new Run({ name, folder, meta }, 'main', { source, device })
+    await pixartPipeline.run(run)
     return run.outputs
   },
 }
