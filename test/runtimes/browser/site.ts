@@ -19,7 +19,8 @@ export async function buildSite(config: UserConfig): Promise<Site> {
   const outDir = mkdtempSync(join(tmpdir(), 'webdit-site-'))
   const warnings: string[] = []
   const logger = createLogger('silent')
-  logger.warn = (message) => void warnings.push(message)
+  // How long the plugins took on a busy machine is nothing about the page.
+  logger.warn = (message) => void (message.includes('PLUGIN_TIMINGS') || warnings.push(message))
   logger.warnOnce = logger.warn
   logger.error = logger.warn
   const quiet = { configFile: false, customLogger: logger, build: { outDir, emptyOutDir: true } } as const
