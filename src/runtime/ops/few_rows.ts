@@ -29,7 +29,7 @@ export function recordFewRows(g: Recorder, x: Tensor, { weight, bias }: Affine, 
     kernel: kernel(fewRowsName(parameters), () => fewRows(parameters)),
     inputs: [x, weight, bias, multiply, gate?.of, residual].filter((t) => t !== undefined),
     outputs: [y],
-    uniforms: [rows, out, depth / 4, scalesAt(weight.packed!, weight.size), ...epilogueUniforms(rows, out, options)],
+    uniforms: [rows, out, depth / 4, scalesAt(weight.packed!, weight.size), ...epilogueUniforms(rows, out, options), 0],
     groups: [Math.ceil(out / COLUMNS), 1, 1],
   })
   return y

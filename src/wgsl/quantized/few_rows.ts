@@ -3,6 +3,7 @@
 // sums meet in workgroup memory. Tiers: all, for GPUs: on a CPU barriers cost more than they save. Operand a and the result
 // are f32 or f16, sums f32. Bindings: p, a, b, [bias], [multiply], [gate], [residual], y. Speed: not measured yet
 // (npm run bench -- linear --rows 16).
+import { ONCE } from '../matrix/shape.ts'
 import { arrayOf, enableStored, loaded, readArrayOf, type Stored } from '../stored.ts'
 import { bindings, uniformBlock, unroll } from '../text.ts'
 import {
@@ -35,7 +36,7 @@ export const fewRowsName = ({ stored, weight, rows, epilogue }: FewRowsParameter
 export function fewRows({ stored, weight, rows, epilogue }: FewRowsParameters): string {
   const fours = foursOfWord(weight)
   return `${enableStored(stored.a, stored.y)}
-${uniformBlock(['m', 'n', 'k', 'scales', ...EPILOGUE_FIELDS])}
+${uniformBlock(['m', 'n', 'k', 'scales', ...EPILOGUE_FIELDS, 'zero'])}
 ${bindings(['a', readArrayOf(stored.a, 4)], ['b', 'array<vec4u>'], ...epilogueBindings(epilogue), ['y!', arrayOf(stored.y)])}
 ${epilogueFunctions(epilogue)}${scaleFunction(weight)}
 ${fourFunction(weight)}
@@ -45,16 +46,19 @@ var<workgroup> partial: array<f32, ${rows * THREADS}>;
   let column = min(n0 + local / ${LANES}u, p.n - 1u);
   let loads = p.k / ${4 * fours}u;
   ${unroll(rows, (i) => `let row${i} = min(${i}u, p.m - 1u) * p.k; var c${i} = 0.0;`)}
-  for (var load = local % ${LANES}u; load < loads; load += ${LANES}u) {
-    var w = b[column * loads + load];
-    let scale = scaleOf((column * loads + load) / ${loadsOfGroup(weight)}u);
-    for (var t = 0u; t < ${4 * fours}u; t++) {
-      let k = load * ${4 * fours}u + t;
-      let q = four(w.x, scale);
-      ${unroll(rows, (i) => `c${i} += dot(${loaded(stored.a, `a[row${i} + k]`, 4)}, q);`)}
-      ${fours === 1 ? 'w = w.yzwx;' : 'if ((t & 1u) == 0u) { w.x >>= 8u; } else { w = w.yzwx; }'}
+  for (var first = 0u; first < loads; first += ${LANES}u) { ${ONCE} {
+    let load = first + local % ${LANES}u;
+    if (load < loads) {
+      var w = b[column * loads + load];
+      let scale = scaleOf((column * loads + load) / ${loadsOfGroup(weight)}u);
+      for (var t = 0u; t < ${4 * fours}u; t++) {
+        let k = load * ${4 * fours}u + t;
+        let q = four(w.x, scale);
+        ${unroll(rows, (i) => `c${i} += dot(${loaded(stored.a, `a[row${i} + k]`, 4)}, q);`)}
+        ${fours === 1 ? 'w = w.yzwx;' : 'if ((t & 1u) == 0u) { w.x >>= 8u; } else { w = w.yzwx; }'}
+      }
     }
-  }
+  } default: { return; } } }
   ${unroll(rows, (i) => `partial[${i * THREADS}u + local] = c${i};`)}
   workgroupBarrier();
   for (var e = local; e < ${rows * COLUMNS}u; e += ${THREADS}u) {

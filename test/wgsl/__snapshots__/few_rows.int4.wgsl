@@ -1,6 +1,6 @@
 enable f16;
 fn halves(words: vec2u) -> vec4f { return vec4f(unpack2x16float(words.x), unpack2x16float(words.y)); }
-struct Params { m: u32, n: u32, k: u32, scales: u32, rowsPerBatch: u32, gateOffset: u32, gateStride: u32, residualRows: u32 }
+struct Params { m: u32, n: u32, k: u32, scales: u32, rowsPerBatch: u32, gateOffset: u32, gateStride: u32, residualRows: u32, zero: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec2u>;
 @group(0) @binding(2) var<storage, read> b: array<vec4u>;
@@ -21,7 +21,9 @@ let column = min(n0 + local / 16u, p.n - 1u);
 let loads = p.k / 8u;
 let row0 = min(0u, p.m - 1u) * p.k; var c0 = 0.0;
 let row1 = min(1u, p.m - 1u) * p.k; var c1 = 0.0;
-for (var load = local % 16u; load < loads; load += 16u) {
+for (var first = 0u; first < loads; first += 16u) { switch (p.zero) { case 0u: {
+let load = first + local % 16u;
+if (load < loads) {
 var w = b[column * loads + load];
 let scale = scaleOf((column * loads + load) / 2u);
 for (var t = 0u; t < 8u; t++) {
@@ -32,6 +34,7 @@ c1 += dot(halves(a[row1 + k]), q);
 if ((t & 1u) == 0u) { w.x >>= 8u; } else { w = w.yzwx; }
 }
 }
+} default: { return; } } }
 partial[0u + local] = c0;
 partial[64u + local] = c1;
 workgroupBarrier();
