@@ -4,8 +4,10 @@ import { attentionWithLse, linear } from '../../../src/runtime/ops/index.ts'
 import { chooseMatrixTile } from '../../../src/runtime/ops/matrix_linear.ts'
 import { openPlatform } from '../../../src/runtime/platform/platform.ts'
 import { Recorder } from '../../../src/runtime/recorder.ts'
+import { type WeightFormat, weightFormat } from '../../../src/runtime/weights/weight_formats.ts'
 import { randomHalves } from '../../support/half.ts'
 import { random, relativeL2 } from '../../support/numbers.ts'
+import { packedWeight, quantized } from '../../support/quantized.ts'
 
 const device = await Device.open(await openPlatform(), { checked: true, poison: true })
 afterAll(() => device.close())
@@ -53,6 +55,29 @@ describe.runIf(device.tier === 'matrix')('matrix units', () => {
     expect(relativeL2(await g.read(y), expected)).toBeLessThan(2e-6)
     g.reset()
   })
+
+  it.each(['int4_asym_g64', 'int4_sym_g32', 'int8_asym_g64', 'int8_sym_g32'])(
+    'linear with weights of %s is that of what they stand for, rounded to f16 once',
+    async (name) => {
+      const format = weightFormat(name) as WeightFormat
+      for (const [m, n, k] of [
+        [20, 100, 192],
+        [300, 1000, 320],
+      ]) {
+        const w = random(n * k)
+        const weights = await packedWeight(device, w, [n, k], format)
+        const { values } = quantized(w, format)
+        const x = halves([m, k])
+        const expected = new Float64Array(m * n)
+        for (let i = 0; i < m; i++)
+          for (let j = 0; j < n; j++)
+            for (let d = 0; d < k; d++) expected[i * n + j] += x.values[i * k + d] * values[j * k + d]
+        expect(relativeL2(await g.read(linear(g, x.tensor, weights.affine('w'))), expected)).toBeLessThan(HALF)
+        weights.free()
+        g.reset()
+      }
+    },
+  )
 
   it.each([
     [1, 1, 64, 64, 64, false],
