@@ -30,18 +30,11 @@ describe.each(['int4_sym_g32', 'int4_asym_g64', 'int8_sym_g64', 'int8_asym_g32']
   })
   afterAll(() => weights.free())
 
-  it('is that of what its numbers stand for', async () => {
-    const x = random(19 * WIDTH)
-    const y = await g.read(linear(g, g.upload(x, [1, 19, WIDTH]), weights.affine('w')))
-    expect(relativeL2(y, product(x, dequantized, 19))).toBeLessThan(1e-6)
-    g.reset()
-  })
-
   it.each([
-    ['tiles', linear],
-    ['threads that share out the depth', recordFewRows],
-  ])('is so by %s, and fuses what follows', async (_, record) => {
-    const [batch, rows] = [2, 3]
+    ['tiles', 10, linear],
+    ['threads that share out the depth', 3, recordFewRows],
+  ] as const)('is that of what its numbers stand for, by %s, and fuses what follows', async (_, rows, record) => {
+    const batch = 2
     const [x, bias, gate] = [random(batch * rows * WIDTH), random(OUT), random(batch * 2 * OUT)]
     const residual = random(batch * rows * OUT)
     const affine = { ...weights.affine('w'), bias: g.upload(bias, [OUT]) }
