@@ -204,6 +204,8 @@ class Denoising {
     const g = this.#g
     const { patch } = this.#o.network
     const [{ latents, history }] = this.#states
+    // From now on pieces are written into the picture, which somebody may still want to read as it was.
+    if (this.#kept.isKept(this.#picture)) this.#picture = narrow(g, this.#picture, 2, 0, this.#picture.dim(2))
     const cut = (x: Tensor, { rows }: Piece) => narrow(g, x, 2, rows.first * patch, rows.end * patch)
     this.#states = pieces.map((piece) => ({
       piece,

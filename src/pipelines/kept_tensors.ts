@@ -21,6 +21,10 @@ export class KeptTensors {
     }
   }
 
+  isKept(tensor: Tensor): boolean {
+    return this.#keepers.has(tensor)
+  }
+
   /** Gives a tensor back, or leaves that to who keeps it. */
   release(tensor: Tensor): void {
     if (this.#keepers.has(tensor)) this.#left.add(tensor)
