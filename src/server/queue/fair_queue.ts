@@ -47,9 +47,14 @@ export class FairQueue<T extends Waiting> {
     return true
   }
 
-  /** Puts back what was taken and not drawn, before all else of its client; that may exceed the places. */
+  /** Puts back what was taken and not drawn: it is next in turn. That may exceed the places. */
   putBack(items: readonly T[]): void {
-    for (const item of items.toReversed()) this.#line(item.client).unshift(item)
+    for (const item of items.toReversed()) {
+      const line = [item, ...this.#line(item.client)]
+      const others = [...this.#lines].filter(([client]) => client !== item.client)
+      this.#lines.clear()
+      for (const [client, its] of [[item.client, line] as const, ...others]) this.#lines.set(client, its)
+    }
     this.#length += items.length
   }
 
