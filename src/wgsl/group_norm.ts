@@ -64,18 +64,19 @@ ${entry(workgroup)} {
 }`
 
 /**
- * factors [batch, channels, 4], as of one picture, from moments [parts, batch, groups, 3], which are joined in order
- * (Chan, Golub, LeVeque 1983, equation 2.1: it cancels nothing).
+ * factors [batch, channels, 4], as of one picture, from moments of its parts, which are joined in order (Chan, Golub, LeVeque
+ * 1983, equation 2.1: it cancels nothing). Those of a picture begin `between` after those of the one before, and those of a part
+ * `stride` after those of the part before.
  */
 export const groupFactors = (workgroup: number): string => `
-${uniformBlock(['count', 'parts', 'channels', 'groupChannels', 'stride', 'eps: f32'])}
+${uniformBlock(['count', 'parts', 'channels', 'groupChannels', 'between', 'stride', 'eps: f32'])}
 ${bindings(['moments', 'array<f32>'], ['weight', 'array<f32>'], ['bias', 'array<f32>'], ['factors!', 'array<vec4f>'])}
 ${entry(workgroup)} {
   ${flatIndex(workgroup)}
   if (i >= p.count) { return; }
   let picture = i / p.channels;
   let channel = i % p.channels;
-  var at = (picture * (p.channels / p.groupChannels) + channel / p.groupChannels) * 3u;
+  var at = picture * p.between + channel / p.groupChannels * 3u;
   var count = 0.0;
   var mean = 0.0;
   var squares = 0.0;

@@ -1,5 +1,6 @@
 import * as code from '../../wgsl/group_norm.ts'
 import { flatGroups } from '../../wgsl/text.ts'
+import type { KernelTarget } from '../kernel.ts'
 import { flatWorkgroup, kernel, rowWorkgroup, storedAs } from '../kernels.ts'
 import type { Recorder } from '../recorder.ts'
 import type { Tensor, Use } from '../tensor.ts'
@@ -15,10 +16,28 @@ export interface GroupNormOptions {
   as?: Use
 }
 
-/** Group norm of x [batch, ..., channels], channels last, with SiLU fused where asked. */
-export function groupNorm(g: Recorder, x: Tensor, options: GroupNormOptions): Tensor {
+/**
+ * Group norm of x [batch, ..., channels], channels last, with SiLU fused where asked.
+ *
+ * @param parts equal parts in which each picture is measured. Default: as many as the device has use for
+ */
+export function groupNorm(
+  g: Recorder,
+  x: Tensor,
+  options: GroupNormOptions,
+  parts = partsOf(g.device.target, sizes(x).pixels),
+): Tensor {
   const { batch, channels, pixels } = sizes(x)
   const { groups, eps, weight, bias } = options
+  if (parts > 1) {
+    const moments = groupMoments(g, x, groups, parts)
+    return apply(
+      g,
+      x,
+      factorsOf(g, x, moments, { parts, between: parts * groups * 3, stride: groups * 3 }, options),
+      options,
+    )
+  }
   const workgroup = rowWorkgroup(g.device.target)
   const factors = g.create([batch, channels, 4], 'f32', 'group norm factors')
   g.record({
@@ -31,17 +50,31 @@ export function groupNorm(g: Recorder, x: Tensor, options: GroupNormOptions): Te
   return apply(g, x, factors, options)
 }
 
-/** What is to be known of some rows of a picture to norm it: count, mean and squared distances, [batch, groups, 3]. */
-export function groupMoments(g: Recorder, x: Tensor, groups: number): Tensor {
+/** Pixels that a workgroup of a GPU measures at least, and parts of a picture that give all of its cores some. */
+const [PIXELS, PARTS] = [1024, 128]
+
+/** Equal parts in which pictures are measured: one alone where a CPU computes, whose workgroups are not so many. */
+function partsOf(target: KernelTarget, pixels: number): number {
+  let parts = 1
+  while (!target.software && parts < PARTS && pixels % (2 * parts) === 0 && pixels / (2 * parts) >= PIXELS) parts *= 2
+  return parts
+}
+
+/**
+ * What is to be known of pixels to norm them: count, mean and squared distances, [batch · parts, groups, 3].
+ *
+ * @param parts of equally many pixels, in which each picture is measured
+ */
+export function groupMoments(g: Recorder, x: Tensor, groups: number, parts = 1): Tensor {
   const { batch, channels, pixels } = sizes(x)
   const workgroup = rowWorkgroup(g.device.target)
-  const moments = g.create([batch, groups, 3], 'f32', 'group norm moments')
+  const moments = g.create([batch * parts, groups, 3], 'f32', 'group norm moments')
   g.record({
     kernel: kernel(code.groupMomentsName(workgroup), () => code.groupMoments(workgroup)),
     inputs: [x],
     outputs: [moments],
-    uniforms: [pixels, channels, channels / groups, groups],
-    groups: [groups, batch, 1],
+    uniforms: [pixels / parts, channels, channels / groups, groups],
+    groups: [groups, batch * parts, 1],
   })
   return moments
 }
@@ -59,18 +92,31 @@ export function groupNormOf(
   options: GroupNormOptions,
   margin?: Margin,
 ): Tensor {
+  const { batch } = sizes(x)
+  const { groups } = options
+  const places = { parts: moments.dim(0) / batch, between: groups * 3, stride: batch * groups * 3 }
+  return apply(g, x, factorsOf(g, x, moments, places, options), options, margin)
+}
+
+/** What makes of x its norm: a mean, a factor and an addend of each channel, [batch, channels, 4]. */
+function factorsOf(
+  g: Recorder,
+  x: Tensor,
+  moments: Tensor,
+  { parts, between, stride }: { parts: number; between: number; stride: number },
+  { groups, eps, weight, bias }: GroupNormOptions,
+): Tensor {
   const { batch, channels } = sizes(x)
-  const { groups, eps, weight, bias } = options
   const workgroup = flatWorkgroup(g.device.target)
   const factors = g.create([batch, channels, 4], 'f32', 'group norm factors')
   g.record({
     kernel: kernel(`group_norm_factors.w${workgroup}`, () => code.groupFactors(workgroup)),
     inputs: [moments, weight, bias],
     outputs: [factors],
-    uniforms: [batch * channels, moments.dim(0) / batch, channels, channels / groups, batch * groups * 3, { f32: eps }],
+    uniforms: [batch * channels, parts, channels, channels / groups, between, stride, { f32: eps }],
     groups: flatGroups(batch * channels, workgroup),
   })
-  return apply(g, x, factors, options, margin)
+  return factors
 }
 
 function apply(

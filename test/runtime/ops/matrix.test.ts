@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { Device } from '../../../src/runtime/device.ts'
-import { attentionWithLse, linear } from '../../../src/runtime/ops/index.ts'
+import { attentionWithLse, type ConvOptions, conv2d, linear } from '../../../src/runtime/ops/index.ts'
 import { chooseMatrixTile } from '../../../src/runtime/ops/matrix_linear.ts'
 import { openPlatform } from '../../../src/runtime/platform/platform.ts'
 import { Recorder } from '../../../src/runtime/recorder.ts'
@@ -80,6 +80,47 @@ describe.runIf(device.tier === 'matrix')('matrix units', () => {
   )
 
   it.each([
+    [2, [9, 33], [32, 256], {}],
+    [1, [17, 12], [96, 64], { upsample: 2 }],
+    [1, [31, 30], [128, 132], { stride: 2, pad: 0, padEnd: 1 }],
+    [1, [22, 16], [64, 40], { margin: { above: 1, below: 1 } }],
+  ] as [number, [number, number], [number, number], ConvOptions][])(
+    'conv2d matches float64: batch %i, %o pixels, %o channels, %o',
+    async (batch, [height, width], [channels, out], options) => {
+      const [x, w] = [halves([batch, height, width, channels]), halves([out, 3, 3, channels])]
+      const { stride = 1, upsample = 1, pad = 1, padEnd = pad, margin } = options
+      const bias = random(out)
+      const y = conv2d(g, x.tensor, { weight: w.tensor, bias: g.upload(bias, [out]) }, options)
+      const above = margin ? upsample : 0
+      const [inner, wide] = [height - (margin ? 2 : 0), width].map(
+        (size) => Math.floor((size * upsample + pad + padEnd - 3) / stride) + 1,
+      )
+      const got = await g.read(y)
+      expect(got.length).toBe(batch * inner * wide * out)
+      const expected = Float64Array.from(got, (_, at) => {
+        const [c, column, row, b] = [
+          at % out,
+          Math.floor(at / out) % wide,
+          Math.floor(at / out / wide) % inner,
+          Math.floor(at / out / wide / inner),
+        ]
+        let sum = bias[c]
+        for (let i = 0; i < 3; i++)
+          for (let j = 0; j < 3; j++) {
+            const [top, left] = [row * stride - pad + i + above, column * stride - pad + j]
+            if (top < 0 || left < 0 || top >= height * upsample || left >= width * upsample) continue
+            const from = ((b * height + Math.floor(top / upsample)) * width + Math.floor(left / upsample)) * channels
+            for (let q = 0; q < channels; q++)
+              sum += x.values[from + q] * w.values[((c * 3 + i) * 3 + j) * channels + q]
+          }
+        return sum
+      })
+      expect(relativeL2(got, expected)).toBeLessThan(1e-5)
+      g.reset()
+    },
+  )
+
+  it.each([
     [1, 1, 64, 64, 64, false],
     [2, 3, 77, 200, 72, true],
     [1, 2, 130, 333, 88, false],
@@ -132,13 +173,13 @@ describe.runIf(device.tier === 'matrix')('matrix units', () => {
 
 describe('tiles for matrix units', () => {
   it.each([
-    [4608, 12_288, 49_152, '128x256'],
-    [512, 3072, 49_152, '128x128'],
-    [77, 768, 49_152, '64x64'],
-    [4608, 12_288, 40_000, '128x128'],
-    [4608, 12_288, 16_384, '64x64'],
+    [4608, 12_288, 49_152, '128x128x32'],
+    [512, 3072, 49_152, '128x128x64'],
+    [77, 768, 49_152, '64x64x32'],
+    [512, 3072, 40_000, '128x128x32'],
+    [4608, 12_288, 16_384, '64x64x32'],
   ])('are as large as there is work and memory for: %i rows, %i columns, %i bytes', (rows, columns, bytes, name) => {
     const tile = chooseMatrixTile(rows, columns, bytes)
-    expect(`${tile.rows}x${tile.columns}`).toBe(name)
+    expect(`${tile.rows}x${tile.columns}x${tile.depth}`).toBe(name)
   })
 })

@@ -94,12 +94,14 @@ describe('layer norm', () => {
 describe('group norm', () => {
   it.each([
     [1, [1, 2], 8, 2, false],
+    [2, [4, 6], 8, 2, true, 4],
+    [1, [16, 2], 6, 3, false, 2],
     [2, [3, 5], 6, 3, true],
     [1, [7, 3], 8, 2, false],
     [2, [5, 5], 32, 8, true],
     [1, [3, 3], 5, 1, true],
-  ] as const)('matches float64: batch %i, %o pixels, %i channels in %i groups, silu %s', async (...c) => {
-    const [batch, size, channels, groups, silu] = c
+  ] as const)('matches float64: batch %i, %o pixels, %i channels in %i groups, silu %s, in %s parts', async (...c) => {
+    const [batch, size, channels, groups, silu, parts] = c
     const pixels = size[0] * size[1]
     const x = random(batch * pixels * channels, 2).map((v) => v + 5)
     const [weight, bias] = [random(channels), random(channels)]
@@ -109,7 +111,7 @@ describe('group norm', () => {
         weight: { data: weight, shape: [channels] },
         bias: { data: bias, shape: [channels] },
       },
-      (g, t) => groupNorm(g, t.x, { groups, eps: EPS, weight: t.weight, bias: t.bias, silu }),
+      (g, t) => groupNorm(g, t.x, { groups, eps: EPS, weight: t.weight, bias: t.bias, silu }, parts),
     )
     const perGroup = channels / groups
     const groupOf = (at: number) =>

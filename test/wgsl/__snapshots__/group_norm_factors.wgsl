@@ -1,4 +1,4 @@
-struct Params { count: u32, parts: u32, channels: u32, groupChannels: u32, stride: u32, eps: f32 }
+struct Params { count: u32, parts: u32, channels: u32, groupChannels: u32, between: u32, stride: u32, eps: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> moments: array<f32>;
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
@@ -9,7 +9,7 @@ let i = (workgroup.y * 65535u + workgroup.x) * 16u + local.x;
 if (i >= p.count) { return; }
 let picture = i / p.channels;
 let channel = i % p.channels;
-var at = (picture * (p.channels / p.groupChannels) + channel / p.groupChannels) * 3u;
+var at = picture * p.between + channel / p.groupChannels * 3u;
 var count = 0.0;
 var mean = 0.0;
 var squares = 0.0;
