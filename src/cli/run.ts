@@ -1,5 +1,6 @@
 import { nearest, parseArgs, quote } from '../runtime/command_line/parse_args.ts'
 import { DitError } from '../runtime/errors.ts'
+import { batchCommand } from './batch/index.ts'
 import { benchCommand } from './bench/index.ts'
 import { type CliIo, type Command, type DeviceChoice, UsageError } from './command.ts'
 import { deviceChoice } from './device_options.ts'
@@ -13,6 +14,7 @@ import { verifyCommand } from './verify/index.ts'
 
 const COMMANDS: readonly Command[] = [
   generateCommand,
+  batchCommand,
   serveCommand,
   planCommand,
   benchCommand,

@@ -41,8 +41,8 @@ export async function withSession(
   args: ParsedArgs,
   io: CliIo,
   body: (session: Session) => Promise<void>,
+  given: Settings = readSettings(args),
 ): Promise<void> {
-  const given = readSettings(args)
   // What needs no device comes first: nobody should wait to hear of a wrong path.
   const settings = { ...given, call: { ...given.call, ...(await readImageCall(args)) } }
   const latents = settings.latentsFile === undefined ? undefined : await readLatents(settings.latentsFile)

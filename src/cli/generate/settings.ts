@@ -27,8 +27,7 @@ export interface Settings {
 }
 
 /** @throws UsageError for what can be told from the command line alone */
-export function readSettings(args: ParsedArgs): Settings {
-  const prompts = args.texts('prompt')
+export function readSettings(args: ParsedArgs, prompts = args.texts('prompt')): Settings {
   if (prompts.length === 0) {
     throw new UsageError('a prompt is needed: what to draw', 'For example: webdit generate --prompt "red apple"')
   }

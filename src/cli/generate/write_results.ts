@@ -17,13 +17,7 @@ export async function writePictures(output: PipelineOutput, facts: ModelFacts, s
   for (const [i, { width, height, data }] of output.images.entries()) {
     const index = Math.floor(i / perPrompt)
     const parameters = {
-      ...common(output, facts, settings),
-      prompt: prompts[index],
-      negative_prompt: negativeOf(settings, index),
-      ...otherTexts(settings, index),
-      height: String(height),
-      width: String(width),
-      ...(settings.call.enableTiling && { enable_tiling: 'true' }),
+      ...pictureParameters(output, facts, settings, { index, height, width }),
       ...(output.images.length > 1 && { picture: `${i + 1} of ${output.images.length}` }),
     }
     const path = await freePath(outputDirectory, fileStem(prompts[index], seedOf(output)), 'png')
@@ -31,6 +25,24 @@ export async function writePictures(output: PipelineOutput, facts: ModelFacts, s
     paths.push(path)
   }
   return paths
+}
+
+/** What drew a picture of the prompt with that index, by the flags' names. */
+export function pictureParameters(
+  output: Pick<PipelineOutput, 'seed'>,
+  facts: ModelFacts,
+  settings: Settings,
+  { index, height, width }: { index: number; height: number; width: number },
+): Record<string, string> {
+  return {
+    ...common(output, facts, settings),
+    prompt: settings.prompts[index],
+    negative_prompt: negativeOf(settings, index),
+    ...otherTexts(settings, index),
+    height: String(height),
+    width: String(width),
+    ...(settings.call.enableTiling && { enable_tiling: 'true' }),
+  }
 }
 
 /** All latents in one safetensors file, `latents` [pictures, channels, height, width]; the parameters are its metadata. */
@@ -53,7 +65,11 @@ export async function writeLatents(output: PipelineOutput, facts: ModelFacts, se
 }
 
 /** What all pictures of a run share, by the flags' names. Folders stay at home: pictures are shown to others. */
-function common(output: PipelineOutput, facts: ModelFacts, { model, latentsFile, weights, call: asked }: Settings) {
+function common(
+  output: Pick<PipelineOutput, 'seed'>,
+  facts: ModelFacts,
+  { model, latentsFile, weights, call: asked }: Settings,
+) {
   const { schedulerConfig } = facts
   const call = withImageDefaults(facts.family, asked)
   const seed = seedOf(output)
@@ -91,7 +107,7 @@ function otherTexts({ call, imageFiles }: Settings, index?: number): Record<stri
 }
 
 /** One seed is given to all pictures. */
-function seedOf({ seed }: PipelineOutput): number | undefined {
+function seedOf({ seed }: Pick<PipelineOutput, 'seed'>): number | undefined {
   return typeof seed === 'number' ? seed : seed?.[0]
 }
 
