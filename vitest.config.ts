@@ -7,7 +7,17 @@ Object.assign(process.env, vulkan.env)
 if (process.env.VITEST_MODE !== 'WATCH') console.log(`Vulkan: ${vulkan.why}`)
 
 /** Files that compute in this process, and leave its state as they found it. */
-const TOGETHER = ['models', 'parallel', 'pipelines', 'runtime/ops', 'runtime/weights', 'schedulers', 'server', 'wgsl']
+const TOGETHER = [
+  'cli/batch',
+  'models',
+  'parallel',
+  'pipelines',
+  'runtime/ops',
+  'runtime/weights',
+  'schedulers',
+  'server',
+  'wgsl',
+]
 
 /** But those that put something in a module's place. */
 const MOCKING = ['test/pipelines/image/write_file.test.ts']

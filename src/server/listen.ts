@@ -4,9 +4,6 @@ import { createAdaptorServer } from '@hono/node-server'
 import type { Hono } from 'hono'
 import type { App } from './api/app.ts'
 
-/** ms in which a request's head, and all of it, must have come. */
-const [HEAD, WHOLE] = [10_000, 30_000]
-
 export interface Listening {
   readonly port: number
   /** Ends it, and every connection. */
@@ -24,7 +21,6 @@ export async function listen(app: Hono<App>, host: string, port: number): Promis
     fetch: (request, env) =>
       app.fetch(request, { address: 'incoming' in env ? env.incoming.socket.remoteAddress : undefined }),
     overrideGlobalObjects: false,
-    serverOptions: { headersTimeout: HEAD, requestTimeout: WHOLE },
   }) as Server
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)

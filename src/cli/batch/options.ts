@@ -3,18 +3,11 @@ import { GENERATE_OPTIONS } from '../generate/options.ts'
 
 /** What of `generate` a table of prompts has no use for: it says these itself, or they are of one run. */
 const LEFT_OUT = [
-  'prompt',
-  'prompt_2',
-  'prompt_3',
-  'num_images_per_prompt',
-  'output_type',
-  'latents',
-  'image',
-  'strength',
+  ...['prompt', 'prompt_2', 'prompt_3', 'num_images_per_prompt', 'output_type', 'latents', 'image', 'strength'],
+  ...['profile', 'trace'],
 ]
-const OF_ONE_RUN = ['profile', 'trace', 'output_directory']
 
-export const BATCH_OPTIONS: readonly OptionSpec[] = [
+const OWN: readonly OptionSpec[] = [
   {
     name: 'dataset_path',
     type: 'text',
@@ -32,7 +25,11 @@ export const BATCH_OPTIONS: readonly OptionSpec[] = [
     value: 'FOLDER',
     help: 'Where pictures and manifest.jsonl go; a job that was broken off goes on there. Default: outputs.',
   },
-  ...GENERATE_OPTIONS.filter(({ name }) => !LEFT_OUT.includes(name) && !OF_ONE_RUN.includes(name)),
+]
+
+export const BATCH_OPTIONS: readonly OptionSpec[] = [
+  ...OWN,
+  ...GENERATE_OPTIONS.filter(({ name }) => !LEFT_OUT.includes(name) && !OWN.some((own) => own.name === name)),
 ]
 
 export const BATCH_DESCRIPTION = `Draws a picture for each row of a table, and writes each as soon as it is finished. A job that was broken off, at any
