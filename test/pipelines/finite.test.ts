@@ -18,6 +18,7 @@ describe('latents that are no finite numbers', () => {
   ])('are found in steps %j', async (bad, first) => {
     const g = await testRecorder()
     const watch = new FiniteWatch(g, 4)
+    await watch.open(g)
     for (let step = 0; step < 4; step++) {
       const values = random(1000)
       if (bad.includes(step)) values[999] = step % 2 ? Number.NEGATIVE_INFINITY : Number.NaN

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DiffusionPipeline, type Pipeline } from '../../src/pipelines/diffusion_pipeline.ts'
 import type { PipelineOptions } from '../../src/pipelines/options.ts'
 import { testDevice } from '../support/device.ts'
@@ -38,6 +38,7 @@ describe('PixArt pipeline', () => {
   beforeAll(async () => {
     pipe = await DiffusionPipeline.fromPretrained(path('../../models/emoji-pixart'), { device: await testDevice() })
   })
+  afterAll(() => pipe?.dispose())
 
   it.each(['wide-batch', 'tall-two-images', 'no-guidance', 'odd-tokens', 'long-prompt'])(
     'draws the picture that diffusers draws: %s',
