@@ -19,6 +19,7 @@ import { CLIP_IGNORED, clipTextName, clipTextParameters, clipTextProjectionParam
 import { fluxConfig } from './flux/config.ts'
 import { fluxOriginalNames } from './flux/original_names.ts'
 import { fluxParameters } from './flux/parameters.ts'
+import { checkArchitecture, withLeadingOnes } from './gguf.ts'
 import { hunyuanDiTConfig } from './hunyuan_dit/config.ts'
 import { hunyuanDiTParameters } from './hunyuan_dit/parameters.ts'
 import { pixartConfig } from './pixart/config.ts'
@@ -27,6 +28,7 @@ import { sd3Config } from './sd3/config.ts'
 import { sd3OriginalNames } from './sd3/original_names.ts'
 import { sd3Parameters } from './sd3/parameters.ts'
 import { T5_IGNORED, t5Config, t5Parameters } from './t5/config.ts'
+import { t5Name } from './t5/gguf_names.ts'
 
 /** How a network's folder is read: its config, its weights, the file they are in. */
 interface ComponentKind<Config> {
@@ -38,6 +40,8 @@ interface ComponentKind<Config> {
   readonly rename?: (stored: string) => string
   /** Gives a checkpoint of the network's authors the names of diffusers; others as they are. */
   readonly original?: (checkpoint: Checkpoint) => Checkpoint
+  /** What GGUF files of it name as their architecture. Default: there are none. */
+  readonly architectures?: readonly string[]
   /** Stored tensors that webdit has no use for. */
   readonly ignore?: RegExp[]
   /** The keys that each part of the network needs, where it has parts that work alone. */
@@ -56,7 +60,14 @@ export const NETWORKS = {
   BertModel: kind({ config: bertConfig, parameters: bertParameters, stem: 'model', ignore: BERT_IGNORED }),
   CLIPTextModel: kind({ config: clipTextConfig, parameters: clipTextParameters, ...CLIP }),
   CLIPTextModelWithProjection: kind({ config: clipTextConfig, parameters: clipTextProjectionParameters, ...CLIP }),
-  T5EncoderModel: kind({ config: t5Config, parameters: t5Parameters, stem: 'model', ignore: T5_IGNORED }),
+  T5EncoderModel: kind({
+    config: t5Config,
+    parameters: t5Parameters,
+    stem: 'model',
+    rename: t5Name,
+    architectures: ['t5encoder', 't5'],
+    ignore: T5_IGNORED,
+  }),
   PixArtTransformer2DModel: kind({
     config: pixartConfig,
     parameters: pixartParameters,
@@ -69,6 +80,7 @@ export const NETWORKS = {
     parameters: fluxParameters,
     stem: 'diffusion_pytorch_model',
     original: fluxOriginalNames,
+    architectures: ['flux'],
   }),
   HunyuanDiT2DModel: kind({
     config: hunyuanDiTConfig,
@@ -80,6 +92,7 @@ export const NETWORKS = {
     parameters: sd3Parameters,
     stem: 'diffusion_pytorch_model',
     original: sd3OriginalNames,
+    architectures: ['sd3'],
   }),
   AutoencoderKL: kind({
     config: autoencoderKLConfig,
@@ -143,9 +156,11 @@ export async function prepareComponent<C extends NetworkClass>(
   }
   const { file, variant } = options
   const stored = file ? await openWeightsFile(file) : await openCheckpoint(source, dir, network.stem, { variant })
+  checkArchitecture(stored, network.architectures ?? [], className)
   const named = network.original?.(stored) ?? stored
-  const checkpoint = network.rename ? renamedCheckpoint(named, network.rename) : named
+  const renamed = network.rename ? renamedCheckpoint(named, network.rename) : named
   const { parameters: needed, ignore } = neededWeights(network, config, options.parts)
+  const checkpoint = stored.gguf ? withLeadingOnes(renamed, needed) : renamed
   const { format } = options
   const parameters = format ? quantizedParameters(needed, format, describePath(source, dir)) : needed
   const share = options.share?.(config)

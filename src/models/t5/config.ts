@@ -53,5 +53,5 @@ export function t5Parameters(c: T5Config): Parameters {
   return all
 }
 
-/** A copy of shared.weight that some checkpoints hold under the encoder's name. */
-export const T5_IGNORED = [/^encoder\.embed_tokens\.weight$/]
+/** A copy of shared.weight that some checkpoints hold under the encoder's name; the decoder in files of llama.cpp. */
+export const T5_IGNORED = [/^encoder\.embed_tokens\.weight$/, /^dec\./, /^output\.weight$/]

@@ -1,4 +1,6 @@
 import { NETWORKS, type NetworkClass, readJson } from '../../models/component.ts'
+import { isGgufFile } from '../../runtime/weights/gguf/checkpoint.ts'
+import { readGgufHeader } from '../../runtime/weights/gguf/header.ts'
 import type { Parameters } from '../../runtime/weights/parameters.ts'
 import { joinPath, type Source } from '../../runtime/weights/source.ts'
 
@@ -75,7 +77,11 @@ export function headersOnly(source: Source): Source {
   const headerEnds = new Map<string, number>()
   return {
     ...source,
+    headersOnly: true,
     async readInto(path, offset, target) {
+      if (isGgufFile(path) && !headerEnds.has(path)) {
+        headerEnds.set(path, (await readGgufHeader({ source, path })).dataBegin)
+      }
       if (offset >= (headerEnds.get(path) ?? Number.POSITIVE_INFINITY)) return
       await source.readInto(path, offset, target)
       if (offset === 0 && path.endsWith('.safetensors')) {

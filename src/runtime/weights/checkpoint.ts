@@ -2,6 +2,7 @@ import { DitError } from '../errors.ts'
 import { show } from '../show.ts'
 import { locateWeights, readWeightMap } from './checkpoint_files.ts'
 import type { TensorData } from './dtypes.ts'
+import { isGgufFile, openGgufFile } from './gguf/checkpoint.ts'
 import { readSafetensorsHeader, readTensor, type SafetensorsFile, type TensorEntry } from './safetensors.ts'
 import { describePath, joinPath, type Source, type SourceFile } from './source.ts'
 
@@ -10,6 +11,8 @@ export interface Checkpoint {
   readonly source: Source
   /** The component's folder, for people. */
   readonly where: string
+  /** Where it is a GGUF file: what that says it is of, such as 'flux'. */
+  readonly gguf?: { readonly architecture: string | undefined }
   /** Tensor names, sorted. */
   names(): string[]
   has(name: string): boolean
@@ -67,9 +70,9 @@ export async function openCheckpoint(
   return checkpointOf(source, where, places)
 }
 
-/** A safetensors file, whatever its name. @throws DitError 'not-found', 'corrupt' */
+/** A GGUF file by its ending, or else a safetensors file. @throws DitError 'not-found', 'corrupt', 'unsupported' */
 export const openWeightsFile = ({ source, path }: SourceFile): Promise<Checkpoint> =>
-  singleFile(source, describePath(source, path), path)
+  isGgufFile(path) ? openGgufFile({ source, path }) : singleFile(source, describePath(source, path), path)
 
 async function singleFile(source: Source, where: string, path: string): Promise<Checkpoint> {
   const file = await readSafetensorsHeader(source, path)

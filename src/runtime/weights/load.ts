@@ -105,8 +105,9 @@ async function readAll(
   { chunkBytes, onProgress, signal }: LoadOptions,
 ): Promise<void> {
   const sizes = readings.map(({ name, slice, elements }) => {
-    const { first, end } = bytesOf(checkpoint.entry(name).tensor, slice, elements)
-    return end - first
+    const { tensor } = checkpoint.entry(name)
+    const { first, end } = bytesOf(tensor, slice, elements)
+    return Math.round((end - first) * (tensor.inFile ?? 1))
   })
   const total = sizes.reduce((a, b) => a + b, 0)
   const greatest = Math.max(4, ...readings.map(({ name }) => checkpoint.entry(name).tensor.bytes))

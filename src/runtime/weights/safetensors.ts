@@ -20,6 +20,8 @@ export interface TensorEntry {
   begin: number
   /** Length in bytes. */
   bytes: number
+  /** Bytes in the file for each of these, where a file's blocks are decoded as they are read. Default 1. */
+  inFile?: number
 }
 
 export interface SafetensorsFile {

@@ -20,6 +20,8 @@ export interface Source {
   readText(path: string, maxBytes?: number): Promise<string>
   /** Weights have no bytes there and become random ones on the device: what computing takes does not depend on them. */
   readonly random?: boolean
+  /** Reading weights leaves targets as they are: only headers of their files are read. */
+  readonly headersOnly?: boolean
   close(): Promise<void>
 }
 
