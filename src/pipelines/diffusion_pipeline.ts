@@ -1,11 +1,12 @@
 import type { Ranks } from '../parallel/crew/ranks.ts'
 import { Device, type DeviceOptions } from '../runtime/device.ts'
 import { openPlatform } from '../runtime/platform/platform.ts'
-import type { Source, SourceFile } from '../runtime/weights/source.ts'
+import type { Source } from '../runtime/weights/source.ts'
 import type { WeightFormats } from './component_formats.ts'
 import type { Components, Family } from './family.ts'
 import { checkImageToImage } from './input_images.ts'
 import { loadComponents } from './load_components.ts'
+import type { NetworkFileOptions } from './network_files.ts'
 import { checkOffload, type OffloadMode } from './offload.ts'
 import { openModel } from './open_model.ts'
 import type { PipelineOptions, PipelineOutput } from './options.ts'
@@ -13,18 +14,13 @@ import { pipelineClass } from './pipeline_class.ts'
 import { LoadedPipeline } from './pipeline_run.ts'
 import type { PromptTokenizer } from './text.ts'
 
-export interface FromPretrainedOptions extends Pick<DeviceOptions, 'memory' | 'tier'> {
+export interface FromPretrainedOptions extends Pick<DeviceOptions, 'memory' | 'tier'>, NetworkFileOptions {
   /** An opened device; by default the runtime's best is opened. */
   device?: Device
   /** One rank of several that draw together: it loads its part alone. */
   ranks?: Ranks
   /** Variant of the weight files, e.g. 'fp16'. Default: the plain ones, or else the only ones there are. */
   variant?: string
-  /**
-   * Weights of the transformer instead of the folder's, whose config.json stays: a .safetensors file by its path (Node,
-   * Deno) or address, or a file of a source; by the names of diffusers, or by those that the authors of FLUX and SD3 give.
-   */
-  transformer?: string | SourceFile
   /**
    * 'int8' or 'int4': linear weights of the blocks of the transformer and the text encoders in about 8.5 or 4.5 bits, made of
    * whatever the folder has; or a format a component, { transformer: 'int4', text_encoder_3: 'int8' }. See docs/weights.md.

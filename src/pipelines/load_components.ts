@@ -16,13 +16,13 @@ import { componentFormats } from './component_formats.ts'
 import { componentVariants } from './component_variants.ts'
 import type { FromPretrainedOptions } from './diffusion_pipeline.ts'
 import type { Components } from './family.ts'
+import { openNetworkFiles } from './network_files.ts'
 import { Offload } from './offload.ts'
 import type { PipelineClass } from './pipeline_class.ts'
 import { PREVIEW_FILE, previewMap } from './preview.ts'
 import { decodes } from './shared_decoding.ts'
 import { encodesText } from './shared_text.ts'
 import type { PromptTokenizer } from './text.ts'
-import { openTransformerFile } from './transformer_file.ts'
 
 type Share = ComponentOptions['share']
 
@@ -40,6 +40,7 @@ export async function loadComponents(
     ranks,
     variant,
     transformer,
+    textEncoders,
     imageToImage = false,
     tokenizers: given,
     offload,
@@ -53,9 +54,9 @@ export async function loadComponents(
   const offloads = offload === 'components'
   const loaded: Record<string, Component<NetworkClass>> = {}
   const prepared: Record<string, PreparedComponent<NetworkClass>> = {}
-  const file = await openTransformerFile(transformer)
+  const own = await openNetworkFiles({ transformer, textEncoders }, Object.keys(networks))
   const closeAll = async () => {
-    await file?.close()
+    await own.close()
     await closeSource?.()
   }
   try {
@@ -63,15 +64,15 @@ export async function loadComponents(
     for (const folder of tokenizers) texts[folder] = given?.[folder] ?? (await loadTokenizer(source, folder))
     const schedulerConfig = await readJson(source, 'scheduler/scheduler_config.json')
     const transformerFacts = family.facts(await readJson(source, 'transformer/config.json'))
-    const { transformer: _, ...inFolders } = networks
+    const inFolders = Object.fromEntries(Object.entries(networks).filter(([folder]) => !own.files[folder]))
     const formats = componentFormats(weightFormats, networks)
-    const variants = await componentVariants(source, file ? inFolders : networks, variant)
+    const variants = await componentVariants(source, inFolders, variant)
     for (const [folder, network] of Object.entries(networks)) {
       const share = shareOf(mesh, folder, network, transformerFacts.blocks)
       const options = {
         variant: variants[folder],
         format: formats[folder],
-        file: folder === 'transformer' ? file : undefined,
+        file: own.files[folder],
         signal,
         parts: imageToImage ? undefined : (['decode'] as const),
         onProgress: (done: number, total: number) => onProgress?.(folder, done, total),
@@ -100,10 +101,10 @@ export async function loadComponents(
     }
   } catch (error) {
     for (const { weights } of Object.values(loaded)) weights.free()
-    if (offloads) await file?.close()
+    if (offloads) await own.close()
     throw error
   } finally {
-    if (!offloads) await file?.close()
+    if (!offloads) await own.close()
   }
 }
 

@@ -39,8 +39,9 @@ export interface RankOutput {
 /** Options of loading that cross threads. */
 export interface PlainLoading
   extends Pick<FromPretrainedOptions, 'memory' | 'tier' | 'variant' | 'offload' | 'weights' | 'imageToImage'> {
-  /** As there; a file of a source crosses no thread. */
+  /** As there; files of a source cross no thread. */
   readonly transformer?: string
+  readonly textEncoders?: Readonly<Record<string, string>>
   /** Where it draws together with others. */
   readonly place?: Place
   /** Which adapter to open; the runtime's best by default. */
@@ -64,7 +65,8 @@ const rank = {
   load(call: number, model: string, options: PlainLoading, onProgress?: OnProgress): Promise<Outcome<string>> {
     return calls.outcome(call, async (signal, told) => {
       await unload()
-      const { place, platform, memory, tier, variant, transformer, offload, weights, imageToImage } = options
+      const { place, platform, memory, tier, variant, transformer, textEncoders, offload, weights, imageToImage } =
+        options
       try {
         // One that is open has compiled its kernels.
         device ??= await Device.open(await openPlatform(platform), { memory, tier })
@@ -74,6 +76,7 @@ const rank = {
           ranks: placed?.ranks,
           variant,
           transformer,
+          textEncoders,
           offload,
           weights,
           imageToImage,

@@ -67,9 +67,15 @@ export interface Thread {
  * @throws DitError as DiffusionPipeline.fromPretrained does; 'device-lost' where the worker does not start
  */
 export async function startRank(model: string, options: RankOptions = {}): Promise<Rank> {
-  const { worker, process, onProgress, signal, transformer: file, ...given } = options
+  const { worker, process, onProgress, signal, transformer, textEncoders, ...given } = options
   // Relative addresses are meant from the page, not from the worker's script.
-  const loading = { ...given, transformer: file && (webAddress(file) ?? file) }
+  const placeOf = (file: string) => webAddress(file) ?? file
+  const encoders = Object.entries(textEncoders ?? {}).map(([folder, file]) => [folder, placeOf(file)])
+  const loading = {
+    ...given,
+    transformer: transformer && placeOf(transformer),
+    textEncoders: Object.fromEntries(encoders),
+  }
   const thread = await startThread(worker, process)
   thread.failed.catch(() => {})
   const api = wrap(thread.endpoint) as unknown as RankApi

@@ -12,7 +12,7 @@ export async function predictedStep({ mesh, settings }: Session, args: ParsedArg
   const { config, planned } = mesh
   if (!config || sizeOf(config.degrees) === 1 || mesh.workers === 'one device') return undefined
   if (planned) return planned.step
-  const { model, prompts, variant, transformer, call } = settings
+  const { model, prompts, variant, transformer, textEncoders, call } = settings
   const devices = sizeOf(config.degrees)
   const { machine, speeds } = await machineOf(args, devices, () => measuredShapes(model, call))
   const { tier } = deviceChoice(args)
@@ -24,6 +24,7 @@ export async function predictedStep({ mesh, settings }: Session, args: ParsedArg
     tier,
     variant,
     transformer,
+    textEncoders,
     call,
   })
   return meshes[0].step

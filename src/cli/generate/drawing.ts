@@ -35,6 +35,7 @@ export interface Loading {
   readonly model: string
   readonly variant: string | undefined
   readonly transformer: string | undefined
+  readonly textEncoders: Readonly<Record<string, string>> | undefined
   readonly offload: OffloadMode
   readonly weights: string | undefined
   /** Whether drawing starts from pictures. */
@@ -49,7 +50,7 @@ export interface Loading {
 
 /** One device. */
 export async function drawAlone(loading: Loading, device: Device): Promise<Drawing> {
-  const { source, variant, transformer, offload, weights, imageToImage, io } = loading
+  const { source, variant, transformer, textEncoders, offload, weights, imageToImage, io } = loading
   const facts = await modelFacts(source)
   const began = performance.now()
   const pipe = await device.phase('load', () =>
@@ -57,6 +58,7 @@ export async function drawAlone(loading: Loading, device: Device): Promise<Drawi
       device,
       variant,
       transformer,
+      textEncoders,
       offload,
       weights,
       imageToImage,
@@ -80,13 +82,14 @@ export async function drawTogether(
   config: ParallelConfig,
   kind: TeamKind | undefined,
 ): Promise<Drawing> {
-  const { source, model, variant, transformer, offload, weights, imageToImage, choice, io } = loading
+  const { source, model, variant, transformer, textEncoders, offload, weights, imageToImage, choice, io } = loading
   const facts = await modelFacts(source)
   const began = performance.now()
   const team = await startTeam(model, config, {
     kind,
     variant,
     transformer,
+    textEncoders,
     offload,
     weights,
     imageToImage,

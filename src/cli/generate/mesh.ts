@@ -22,7 +22,7 @@ export interface Mesh {
 }
 
 /** What a mesh is planned for. */
-type Planned = Pick<Settings, 'model' | 'prompts' | 'call' | 'variant' | 'transformer'>
+type Planned = Pick<Settings, 'model' | 'prompts' | 'call' | 'variant' | 'transformer' | 'textEncoders'>
 
 /**
  * What the command line says of ranks. Where it says how many and not how they divide the work, they are measured and the
@@ -38,7 +38,7 @@ export async function meshOf(args: ParsedArgs, settings: Planned, io: CliIo): Pr
 
 async function chosen(
   args: ParsedArgs,
-  { model, prompts, call, variant, transformer }: Planned,
+  { model, prompts, call, variant, transformer, textEncoders }: Planned,
   io: CliIo,
   devices: number,
   config: ParallelConfig,
@@ -53,6 +53,7 @@ async function chosen(
     tier,
     variant,
     transformer,
+    textEncoders,
     call,
   })
   const planned = meshes.find(({ exact }) => exact) ?? meshes[0]

@@ -1,5 +1,6 @@
 import { PARALLEL_FLAGS } from '../../parallel/config/flags.ts'
 import { REFUSED_FLAGS } from '../../parallel/config/xdit_flags.ts'
+import { TEXT_ENCODERS } from '../../pipelines/network_files.ts'
 import { REQUEST_FLAGS } from '../../pipelines/request_flags.ts'
 import type { OptionSpec } from '../command.ts'
 import { DEVICE_OPTIONS } from '../device_options.ts'
@@ -10,9 +11,20 @@ export const GENERATE_OPTIONS: readonly OptionSpec[] = [
   {
     name: 'transformer',
     type: 'text',
-    value: 'FILE.safetensors',
-    help: "Weights of the transformer instead of the model's, whose config.json stays: a path or an http(s) address. FLUX and SD3 by their authors' tensor names, too.",
+    value: 'FILE',
+    help: "Weights of the transformer instead of the model's, whose config.json stays: a .safetensors or, of FLUX and SD3, .gguf file by its path or http(s) address. FLUX and SD3 by their authors' tensor names, too.",
   },
+  ...TEXT_ENCODERS.map(
+    (name): OptionSpec => ({
+      name,
+      type: 'text',
+      value: 'FILE',
+      help:
+        name === 'text_encoder'
+          ? "Weights of the text encoder in the model's folder of that name, likewise; of T5 also a .gguf file, by llama.cpp's tensor names."
+          : 'The same of the folder of that name.',
+    }),
+  ),
   {
     name: 'offload',
     type: 'text',

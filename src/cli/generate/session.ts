@@ -5,6 +5,7 @@ import { checkDividedRequest } from '../../pipelines/divided_request.ts'
 import { writeWhole } from '../../pipelines/image/write_file.node.ts'
 import { checkImages } from '../../pipelines/input_images.ts'
 import { modelFacts } from '../../pipelines/model_facts.ts'
+import { checkNetworkFiles } from '../../pipelines/network_files.ts'
 import { openModel } from '../../pipelines/open_model.ts'
 import type { PipelineOutput } from '../../pipelines/options.ts'
 import { checkOwnOptions } from '../../pipelines/own_options.ts'
@@ -59,6 +60,7 @@ export async function withSession(
       model: settings.model,
       variant: settings.variant,
       transformer: settings.transformer,
+      textEncoders: settings.textEncoders,
       offload: settings.offload,
       weights: settings.weights,
       imageToImage: settings.call.image !== undefined,
@@ -67,7 +69,9 @@ export async function withSession(
       io,
     }
     const facts = await modelFacts(source)
-    componentFormats(settings.weights, (await pipelineClass(source)).networks)
+    const { networks } = await pipelineClass(source)
+    componentFormats(settings.weights, networks)
+    checkNetworkFiles(settings, Object.keys(networks))
     checkOwnOptions(facts.className, facts.family, settings.call)
     const mesh = await meshOf(args, settings, io)
     const size = latents && latentsSize(latents, facts.scale, settings.call)

@@ -1,4 +1,5 @@
 import { readFormats } from '../../pipelines/component_formats.ts'
+import { TEXT_ENCODERS } from '../../pipelines/network_files.ts'
 import { OFFLOAD_MODES, type OffloadMode } from '../../pipelines/offload.ts'
 import { randomModelName } from '../../pipelines/random_models/random_source.ts'
 import { readCall } from '../../pipelines/request_flags.ts'
@@ -17,8 +18,9 @@ export interface Settings {
   /** Of the pictures to start from. */
   imageFiles: string[]
   variant: string | undefined
-  /** A file of the transformer's weights. */
+  /** A file of the transformer's weights, and those of text encoders by their folders. */
   transformer: string | undefined
+  textEncoders: Readonly<Record<string, string>> | undefined
   offload: OffloadMode
   /** In what format linear weights are kept. */
   weights: string | undefined
@@ -42,10 +44,17 @@ export function readSettings(args: ParsedArgs, prompts = args.texts('prompt')): 
     imageFiles: args.texts('image'),
     variant: args.text('variant'),
     transformer: args.text('transformer'),
+    textEncoders: readTextEncoders(args),
     offload: readOffload(args),
     weights: readWeights(args),
     call: { ...call, seed: args.number('seed') },
   }
+}
+
+/** Files of the weights of text encoders, by their folders. */
+export function readTextEncoders(args: ParsedArgs): Readonly<Record<string, string>> | undefined {
+  const given = TEXT_ENCODERS.filter((folder) => args.has(folder))
+  return given.length === 0 ? undefined : Object.fromEntries(given.map((folder) => [folder, args.text(folder)!]))
 }
 
 /** What is offloaded. @throws UsageError for a word that says nothing of that */

@@ -9,7 +9,7 @@ import { type DeviceTraits, traitsOf } from '../../runtime/paper_device.ts'
 import { type CliIo, type Command, type DeviceChoice, type ParsedArgs, UsageError } from '../command.ts'
 import { deviceChoice } from '../device_options.ts'
 import { GENERATE_OPTIONS } from '../generate/options.ts'
-import { readModel, readOffload, readWeights } from '../generate/settings.ts'
+import { readModel, readOffload, readTextEncoders, readWeights } from '../generate/settings.ts'
 import { countCards, machineOf } from './machine.ts'
 import { meshPlanJson, meshPlanLines } from './mesh_report.ts'
 import { MACHINE_OPTIONS } from './quantities.ts'
@@ -58,6 +58,7 @@ With --devices it ranks all ways to divide the picture among so many, or plans t
       ...(asksDevice(args) ? await askDevice(choice, io) : {}),
       variant: args.text('variant'),
       transformer: args.text('transformer'),
+      textEncoders: readTextEncoders(args),
       offload: readOffload(args),
       weights: readWeights(args),
       call: { ...readCall(args), signal: io.signal },
@@ -89,6 +90,7 @@ async function planForDevices(args: ParsedArgs, io: CliIo, { config, devices, ch
     tier: deviceChoice(args).tier,
     variant: args.text('variant'),
     transformer: args.text('transformer'),
+    textEncoders: readTextEncoders(args),
     weights: readWeights(args),
     call,
   })

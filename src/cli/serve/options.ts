@@ -1,11 +1,12 @@
 import { PARALLEL_FLAGS } from '../../parallel/config/flags.ts'
 import { REFUSED_FLAGS } from '../../parallel/config/xdit_flags.ts'
+import { TEXT_ENCODERS } from '../../pipelines/network_files.ts'
 import { DEFAULT_LIMITS as D } from '../../server/limits.ts'
 import type { OptionSpec } from '../command.ts'
 import { GENERATE_OPTIONS } from '../generate/options.ts'
 
 /** What of `generate` says which model is loaded and where, and not what is drawn. */
-const LOADING = ['model', 'random_weights', 'variant', 'transformer', 'offload', 'weights']
+const LOADING = ['model', 'random_weights', 'variant', 'transformer', ...TEXT_ENCODERS, 'offload', 'weights']
 const DEVICE = ['adapter', 'backend', 'tier', 'memory']
 
 export const loadingOptions = (): OptionSpec[] => GENERATE_OPTIONS.filter(({ name }) => LOADING.includes(name))

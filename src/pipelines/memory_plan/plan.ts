@@ -2,25 +2,24 @@ import { isSoftware } from '../../runtime/adapter.ts'
 import type { DeviceOptions } from '../../runtime/device.ts'
 import { DitError } from '../../runtime/errors.ts'
 import type { DeviceTraits } from '../../runtime/paper_device.ts'
-import type { Source, SourceFile } from '../../runtime/weights/source.ts'
+import type { Source } from '../../runtime/weights/source.ts'
 import { formatName } from '../../runtime/weights/weight_formats.ts'
 import { componentFormats, type WeightFormats } from '../component_formats.ts'
+import { type NetworkFileOptions, type NetworkFiles, openNetworkFiles } from '../network_files.ts'
 import { checkOffload, type OffloadMode } from '../offload.ts'
 import { openModel } from '../open_model.ts'
 import type { PipelineOptions } from '../options.ts'
 import { pipelineClass } from '../pipeline_class.ts'
-import { openTransformerFile, type TransformerFile } from '../transformer_file.ts'
 import { largestSize, type Size } from './largest_size.ts'
 import { longestTexts } from './longest_texts.ts'
 import { headersOnly, paperSource } from './paper_source.ts'
 import { type DrawOnPaper, loadOnPaper, type MeasuredRun } from './run_on_paper.ts'
 
-export interface PlanOptions extends Pick<DeviceOptions, 'memory' | 'tier'> {
+export interface PlanOptions extends Pick<DeviceOptions, 'memory' | 'tier'>, NetworkFileOptions {
   /** The device to plan for: see traitsOf. Default: a GPU with f16 and buffers up to 2 GiB. */
   device?: DeviceTraits
   /** As DiffusionPipeline.fromPretrained takes them. */
   variant?: string
-  transformer?: string | SourceFile
   offload?: OffloadMode
   weights?: WeightFormats
   /** The call to plan for. */
@@ -77,23 +76,37 @@ const GENEROUS = { maxBufferSize: 2 ** 34, maxStorageBufferBindingSize: 2 ** 34 
 export async function planMemory(
   model: string | Source,
   prompt: string | string[] | undefined,
-  { device: traits = TYPICAL_GPU, memory, tier, variant, transformer, offload, weights, call = {} }: PlanOptions = {},
+  {
+    device: traits = TYPICAL_GPU,
+    memory,
+    tier,
+    variant,
+    transformer,
+    textEncoders,
+    offload,
+    weights,
+    call = {},
+  }: PlanOptions = {},
 ): Promise<MemoryPlan> {
   const opened = typeof model === 'string' ? await openModel(model, { signal: call.signal }) : model
-  let file: TransformerFile | undefined
+  let own: NetworkFiles | undefined
   try {
-    file = await openTransformerFile(transformer)
     const { className, networks, tokenizers: folders } = await pipelineClass(opened)
-    const { transformer: _, ...inFolders } = networks
-    const source = await paperSource(opened, file ? inFolders : networks, variant)
-    const given = file && { source: headersOnly(file.source), path: file.path }
+    own = await openNetworkFiles({ transformer, textEncoders }, Object.keys(networks))
+    const { files } = own
+    const inFolders = Object.fromEntries(Object.entries(networks).filter(([folder]) => !files[folder]))
+    const source = await paperSource(opened, inFolders, variant)
+    const { transformer: ofTransformer, ...ofEncoders } = Object.fromEntries(
+      Object.entries(files).map(([folder, file]) => [folder, { source: headersOnly(file.source), path: file.path }]),
+    )
     const tokenizers = prompt === undefined ? await longestTexts(source, folders) : undefined
     const loading = {
       source,
       traits,
       device: { memory, tier },
       variant,
-      transformer: given,
+      transformer: ofTransformer,
+      textEncoders: ofEncoders,
       offload,
       weights,
       tokenizers,
@@ -136,7 +149,7 @@ export async function planMemory(
     const fitsOffloaded = typeof offloaded === 'object' ? offloaded.weightsAndActivations : undefined
     return { ...measured, ...common, fits: false, problem: outcome, fitsTiled, fitsOffloaded, largest }
   } finally {
-    await file?.close()
+    await own?.close()
     if (typeof model === 'string') await opened.close()
   }
 }

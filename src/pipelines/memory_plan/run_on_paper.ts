@@ -16,8 +16,9 @@ export interface PaperLoading {
   readonly traits: DeviceTraits
   readonly device: Pick<DeviceOptions, 'memory' | 'tier'>
   readonly variant?: string
-  /** Of a source that gives no weights either. */
+  /** Of sources that give no weights either. */
   readonly transformer?: SourceFile
+  readonly textEncoders?: Readonly<Record<string, SourceFile>>
   readonly offload?: OffloadMode
   readonly weights?: WeightFormats
   readonly tokenizers?: Readonly<Record<string, PromptTokenizer>>

@@ -1,9 +1,10 @@
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { t5Name } from '../../src/models/t5/gguf_names.ts'
 import { ON_ONE_DEVICE } from '../../src/parallel/config/parallel_config.ts'
 import { ONE_RANK } from '../../src/parallel/mesh/mesh.ts'
 import { DiffusionPipeline, type FromPretrainedOptions } from '../../src/pipelines/diffusion_pipeline.ts'
@@ -13,8 +14,10 @@ import { traitsOf } from '../../src/runtime/paper_device.ts'
 import { openFolder } from '../../src/runtime/weights/folder_source.node.ts'
 import { runInProcess } from '../cli/run_in_process.ts'
 import { testDevice } from '../support/device.ts'
+import { writeGguf } from '../support/gguf.ts'
 import { GOLDEN } from '../support/golden_io.ts'
 import { relativeL2 } from '../support/numbers.ts'
+import { storedTensors } from '../support/resave.ts'
 
 const MODEL = join(GOLDEN, 'pipeline_sd3')
 const CALL = {
@@ -120,13 +123,118 @@ describe('weights of the transformer in a file of their own', () => {
     expect(run.out).toHaveLength(1)
   })
 
+  it.each<[string, FromPretrainedOptions['textEncoders'], string, string]>([
+    ['no file', { text_encoder_3: join(temporary, 'no.gguf') }, 'not-found', 'text_encoder_3 is ".*", and there is no'],
+    ['a file of another kind', { text_encoder: 'x.bin' }, 'bad-argument', 'text_encoder is "x.bin", expected a'],
+    [
+      'one that there is not',
+      { text_encoder_4: 'x.gguf' },
+      'bad-argument',
+      'text_encoder_4 is "x.gguf", and this model has no',
+    ],
+    ['no text encoder', { vae: 'x.safetensors' }, 'bad-argument', 'vae is "x.safetensors", and this model has no such'],
+  ])('are refused for text encoders: %s', async (_, textEncoders, kind, why) => {
+    const refusal = { kind, message: expect.stringMatching(why) }
+    await expect(drawn(MODEL, { textEncoders })).rejects.toMatchObject(refusal)
+    await expect(planMemory(MODEL, 'cat', { textEncoders })).rejects.toMatchObject(refusal)
+  })
+
   it.each([
     ['no file', join(temporary, 'no.safetensors'), 'not-found', 'and there is no such file'],
     ['no folder', join(temporary, 'no', 'x.safetensors'), 'not-found', 'and there is no such file'],
-    ['a file of another kind', join(temporary, 'flux1-dev-Q4_0.gguf'), 'bad-argument', 'expected a .safetensors file'],
+    [
+      'a file of another kind',
+      join(temporary, 'flux1-dev.ckpt'),
+      'bad-argument',
+      'expected a .safetensors or .gguf file',
+    ],
   ])('are refused: %s', async (_, transformer, kind, why) => {
     const refusal = { kind, message: expect.stringMatching(new RegExp(`transformer is ".*", ${why}`)) }
     await expect(drawn(bare, { transformer })).rejects.toMatchObject(refusal)
     await expect(planMemory(bare, 'cat', { transformer })).rejects.toMatchObject(refusal)
   })
 })
+
+describe('GGUF files of the transformer and T5', () => {
+  const [transformer, t5] = ['transformer.gguf', 'a t5.gguf'].map((name) => join(temporary, name))
+  const without = join(temporary, 'without')
+  beforeAll(async () => {
+    cpSync(bare, without, { recursive: true, filter: (path) => !/text_encoder_3\/.*\.safetensors$/.test(path) })
+    writeFileSync(transformer, await asGguf('transformer', 'diffusion_pytorch_model', 'sd3', (name) => name))
+    writeFileSync(t5, await asGguf('text_encoder_3', 'model', 't5encoder', llamaName))
+  })
+
+  it('draw the same as the folders whose values they hold, on one device and on ranks', async () => {
+    const files = { transformer, textEncoders: { text_encoder_3: t5 } }
+    expect(await drawn(without, files)).toEqual(expected)
+    const mesh = { ...ON_ONE_DEVICE, degrees: { ...ONE_RANK, tensor: 2 }, shardT5Encoder: true }
+    const team = await startLocalTeam(without, mesh, { device: await testDevice(), ...files })
+    const { latents } = await team.run('cat', CALL)
+    await team.close()
+    expect(relativeL2(latents.data, expected)).toBeLessThan(1e-5)
+  })
+
+  it('are planned and drawn with on the command line', async () => {
+    const device = traitsOf(await testDevice())
+    const { seed: _, ...call } = CALL
+    const { host: __, ...whole } = await planMemory(MODEL, 'cat', { device, call })
+    const files = { transformer, textEncoders: { text_encoder_3: t5 } }
+    expect(await planMemory(without, 'cat', { device, call, ...files })).toMatchObject(whole)
+
+    const flags = ['--height', '32', '--width', '32', '--num_inference_steps', '1', '--output_directory', temporary]
+    const own = ['--transformer', transformer, '--text_encoder_3', t5]
+    const run = await runInProcess(['generate', '--model', without, '--prompt', 'cat', ...flags, ...own])
+    expect(run.code, run.err.join('\n')).toBe(0)
+    const wrong = await runInProcess([
+      'generate',
+      '--model',
+      without,
+      '--prompt',
+      'cat',
+      '--text_encoder',
+      t5,
+      ...flags,
+    ])
+    expect(wrong).toMatchObject({ code: 1, out: [] })
+    expect(wrong.err.join()).toContain(
+      'architecture "t5encoder", and webdit reads no CLIPTextModelWithProjection from GGUF',
+    )
+  })
+})
+
+const TYPES: Readonly<Record<string, number>> = { F32: 0, F16: 1, BF16: 30 }
+
+/** The weights of a network of the golden pipeline as a GGUF file. */
+async function asGguf(folder: string, stem: string, architecture: string, nameOf: (name: string) => string) {
+  const stored = await storedTensors(join(MODEL, folder), `${stem}.safetensors`)
+  const tensors = Object.entries(stored).map(([name, { dtype, shape, data }]) => {
+    const { buffer, byteOffset, byteLength } = data
+    return [nameOf(name), { type: TYPES[dtype], shape, data: new Uint8Array(buffer, byteOffset, byteLength) }]
+  })
+  return writeGguf({ 'general.architecture': architecture }, Object.fromEntries(tensors))
+}
+
+/** What llama.cpp calls a tensor of T5: that which becomes it. */
+function llamaName(name: string): string {
+  const block = /block\.(\d+)/.exec(name)?.[1]
+  const layers = [
+    'attn_norm',
+    'attn_q',
+    'attn_k',
+    'attn_v',
+    'attn_o',
+    'attn_rel_b',
+    'ffn_norm',
+    'ffn_gate',
+    'ffn_up',
+    'ffn_down',
+  ]
+  const names = [
+    ...layers.map((layer) => `enc.blk.${block}.${layer}.weight`),
+    'token_embd.weight',
+    'enc.output_norm.weight',
+  ]
+  const found = names.find((one) => t5Name(one) === name)
+  if (!found) throw new Error(`llama.cpp has no ${name}`)
+  return found
+}
