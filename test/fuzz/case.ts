@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8'
 import type { Files } from './mutations/mutation.ts'
 import { Random } from './random.ts'
 import { SUBJECTS, subjectOf } from './subjects/index.ts'
@@ -94,6 +95,6 @@ const show = (outcome: Outcome): string => JSON.stringify(outcome).slice(0, 2000
 
 /** The most that this process ever held, or what it holds in buffers that were never touched. */
 function memory(): number {
-  const { arrayBuffers } = process.memoryUsage()
-  return Math.max(process.resourceUsage().maxRSS * 1024, arrayBuffers)
+  // Of all that tells of buffers this is the fastest: others look through the heap, which takes a millisecond.
+  return Math.max(process.resourceUsage().maxRSS * 1024, getHeapStatistics().external_memory)
 }

@@ -1,3 +1,4 @@
+import { http } from './http.ts'
 import { modelIndex, preview } from './model_folder.ts'
 import { networks } from './networks.ts'
 import { pipeline } from './pipeline.ts'
@@ -13,7 +14,8 @@ const HOST = [
   ...[modelIndex, preview],
 ]
 
-export const SUBJECTS: readonly Subject[] = [...new Set(HOST), pipeline]
+/** Cases of their own: `--only http`. */
+export const SUBJECTS: readonly Subject[] = [...new Set(HOST), http, pipeline]
 
 /** One case in this many is loaded onto the device and drawn. */
 export const DEVICE_EVERY = HOST.length + 1
