@@ -1,3 +1,4 @@
+import { gguf } from './gguf.ts'
 import { http } from './http.ts'
 import { modelIndex, preview } from './model_folder.ts'
 import { networks } from './networks.ts'
@@ -9,7 +10,7 @@ import { tokenizers } from './tokenizers.ts'
 
 /** What is fuzzed on the host, each as often as it is here. */
 const HOST = [
-  ...[safetensors, safetensors, safetensors, shards, shards],
+  ...[safetensors, safetensors, safetensors, shards, shards, gguf, gguf],
   ...[networks, networks, networks, schedulers, schedulers, tokenizers, tokenizers, tokenizers],
   ...[modelIndex, preview],
 ]

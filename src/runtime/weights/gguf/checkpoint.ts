@@ -40,12 +40,13 @@ export async function openGgufFile(file: SourceFile): Promise<Checkpoint> {
   async function readInto(name: string, offset: number, target: Uint8Array): Promise<void> {
     const { type, begin } = tensorOf(name)
     if ('dtype' in type) return source.readInto(path, begin + offset, target)
+    if (source.headersOnly) return
     const { values, bytes } = type.blocks
     const first = Math.floor(offset / F32 / values)
     const end = Math.ceil((offset + target.byteLength) / F32 / values)
     const blocks = new Uint8Array((end - first) * bytes)
     await source.readInto(path, begin + first * bytes, blocks)
-    if (!source.headersOnly) decode(type.blocks, blocks, target, first * values * F32 - offset)
+    decode(type.blocks, blocks, target, first * values * F32 - offset)
   }
 
   return {
