@@ -39,7 +39,42 @@ export interface Execution {
   reduce(g: Recorder, x: Tensor): Promise<Tensor>
   /** What one rank alone adds to a sum that `reduce` makes, such as a residual: x there, nothing on the others. */
   once<T>(x: T): T | undefined
+  /** Spares passes some of their blocks; without it all are run. */
+  readonly cache?: StepCache
 }
+
+/** A network's blocks, one after the other, as `throughBlocks` goes through them. */
+export interface BlockStack {
+  /**
+   * Runs the blocks [first, end) on what enters the first of them, and gives what leaves the last: hidden states of the
+   * image [batch, tokens, width], then whatever else goes from block to block. What enters stays the caller's.
+   *
+   * @param spent the image's hidden states are not used again: their bytes go back as soon as they can
+   */
+  run(first: number, end: number, entering: readonly Tensor[], spent?: boolean): Promise<readonly Tensor[]>
+  /** What the first block's attention is given of the image that enters it: normed and modulated, [batch, tokens, width], f32. */
+  firstInput(image: Tensor): Promise<Tensor>
+}
+
+/** Keeps what blocks added to the image in one step, so that others may do without running them: see src/caches. */
+export interface StepCache {
+  /** What leaves the last block of this rank, or is taken for it: then only the image's hidden states are worth something. */
+  through(
+    g: Recorder,
+    blocks: Execution['blocks'],
+    entering: readonly Tensor[],
+    stack: BlockStack,
+  ): Promise<readonly Tensor[]>
+}
+
+/** Goes through the blocks of this rank: what leaves the last one. */
+export const throughBlocks = (
+  g: Recorder,
+  { blocks, cache }: Execution,
+  entering: readonly Tensor[],
+  stack: BlockStack,
+): Promise<readonly Tensor[]> =>
+  cache ? cache.through(g, blocks, entering, stack) : stack.run(blocks.first, blocks.end, entering, true)
 
 /** One device: all blocks, all tokens, nothing to wait for. */
 export function onOneDevice(blocks: number, tokens: number): Execution {

@@ -1,10 +1,10 @@
 import { DitError } from '../../runtime/errors.ts'
-import type { Execution } from '../../runtime/execution.ts'
+import { type BlockStack, type Execution, throughBlocks } from '../../runtime/execution.ts'
 import { linear } from '../../runtime/ops/index.ts'
 import type { Recorder } from '../../runtime/recorder.ts'
 import type { Tensor } from '../../runtime/tensor.ts'
 import type { Weights } from '../../runtime/weights/weights.ts'
-import { jointBlock, releaseStates, type States } from '../mmdit/block.ts'
+import { attentionInput, jointBlock, listed, releaseStates, type States } from '../mmdit/block.ts'
 import { timeTextConditions } from '../mmdit/conditions.ts'
 import { projectOut } from '../mmdit/output.ts'
 import { rotaryOfIds, type SequenceRotary, uploadRotary } from '../rotary.ts'
@@ -64,31 +64,38 @@ export async function fluxTransformer(
   if (c.guidanceEmbeds !== (guidance !== undefined)) {
     throw new DitError('bad-argument', `this FLUX model ${guidance ? 'takes no' : 'needs a'} guidance scale as input`)
   }
-  const { blocks } = execution
   const given = { timesteps: thousandfold(timesteps), guidance: guidance && thousandfold(guidance), pooled }
   const conditions = await g.scope(() => timeTextConditions(g, w.at('time_text_embed'), given))
 
-  const entering: States = { image: hidden ?? linear(g, latents!, w.affine('x_embedder')), text: textHidden }
-  let states = entering
-  const end = c.layers + c.singleLayers
-  for (let i = blocks.first; i < blocks.end; i++) {
-    const double = i < c.layers
-    const key = double ? `transformer_blocks.${i}` : `single_transformer_blocks.${i - c.layers}`
-    const before = { image: states.image, text: execution.enter(g, key, states.text) }
-    const shape = { key, headDim: c.headDim, rotary }
-    const next = await w
-      .at(key)
-      .using(g, (own) =>
-        g.scope(() =>
-          double
-            ? jointBlock(g, { ...shape, ...DOUBLE }, own, before, conditions, execution)
-            : singleBlock(g, { ...shape, last: i + 1 === end }, own, before, conditions, execution),
-        ),
-      )
-    if (states !== entering) releaseStates(g, states)
-    states = next
+  const last = c.layers + c.singleLayers - 1
+  const stack: BlockStack = {
+    async run(first, end, [image, text]) {
+      const entering: States = { image, text }
+      let states = entering
+      for (let i = first; i < end; i++) {
+        const double = i < c.layers
+        const key = double ? `transformer_blocks.${i}` : `single_transformer_blocks.${i - c.layers}`
+        const before = { image: states.image, text: execution.enter(g, key, states.text) }
+        const shape = { key, headDim: c.headDim, rotary }
+        const next = await w
+          .at(key)
+          .using(g, (own) =>
+            g.scope(() =>
+              double
+                ? jointBlock(g, { ...shape, ...DOUBLE }, own, before, conditions, execution)
+                : singleBlock(g, { ...shape, last: i === last }, own, before, conditions, execution),
+            ),
+          )
+        if (states !== entering) releaseStates(g, states)
+        states = next
+      }
+      return listed(states)
+    },
+    firstInput: (x) => w.at('transformer_blocks.0').using(g, async (own) => attentionInput(g, own, x, conditions)),
   }
-  return blocks.tail ? { image: projectOut(g, w, states.image, conditions) } : states
+  const embedded = hidden ?? linear(g, latents!, w.affine('x_embedder'))
+  const [image, text] = await throughBlocks(g, execution, listed({ image: embedded, text: textHidden }), stack)
+  return execution.blocks.tail ? { image: projectOut(g, w, image, conditions) } : { image, text }
 }
 
 const DOUBLE = { textFirst: true, qkNorm: true, dual: false, contextPreOnly: false } as const

@@ -1,7 +1,7 @@
 import type { Execution } from '../../runtime/execution.ts'
 import { attention, join, layerNorm, linear, qkNorm, type Rotary } from '../../runtime/ops/index.ts'
 import type { Recorder } from '../../runtime/recorder.ts'
-import type { Tensor } from '../../runtime/tensor.ts'
+import type { Tensor, Use } from '../../runtime/tensor.ts'
 import type { Weights } from '../../runtime/weights/weights.ts'
 
 const EPS = 1e-6
@@ -36,13 +36,7 @@ export async function hunyuanDiTBlock(
     return qkNorm(g, projected, { eps: EPS, ...of.norm(`norm_${part}`), rotary: turn, as: 'operand' })
   }
 
-  const shift = linear(g, conditions, w.affine('norm1.linear')) // [batch, width]
-  const a = layerNorm(g, entering, {
-    eps: EPS,
-    ...w.norm('norm1.norm'),
-    modulation: { of: shift, shift: 0 },
-    as: 'operand',
-  })
+  const a = attentionInput(g, w, entering, conditions, 'operand')
   const attn1 = w.at('attn1')
   const [q, k] = [normed(attn1, 'q', a), normed(attn1, 'k', a)]
   const v = linear(g, a, attn1.affine('to_v'), { as: 'operand' })
@@ -59,6 +53,12 @@ export async function hunyuanDiTBlock(
   const m = layerNorm(g, x, { eps: EPS, ...w.norm('norm3'), as: 'operand' })
   const up = linear(g, m, w.affine('ff.net.0.proj'), { activation: 'gelu_tanh', as: 'operand' })
   return execution.reduce(g, linear(g, up, w.affine('ff.net.2'), { residual: execution.once(x) }))
+}
+
+/** What self-attention is given of x. */
+export function attentionInput(g: Recorder, w: Weights, x: Tensor, conditions: Tensor, as: Use): Tensor {
+  const shift = linear(g, conditions, w.affine('norm1.linear')) // [batch, width]
+  return layerNorm(g, x, { eps: EPS, ...w.norm('norm1.norm'), modulation: { of: shift, shift: 0 }, as })
 }
 
 function withSkip(g: Recorder, w: Weights, x: Tensor, skip: Tensor): Tensor {

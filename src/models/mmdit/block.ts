@@ -22,6 +22,9 @@ export function releaseStates(g: Recorder, { image, text }: States): void {
   g.release(text)
 }
 
+/** States as blocks hand them on. */
+export const listed = ({ image, text }: States): Tensor[] => (text ? [image, text] : [image])
+
 export interface JointBlock extends Pick<JointBlockShape, 'headDim' | 'qkNorm' | 'dual' | 'contextPreOnly'> {
   /** The block's key, which names its attention. */
   readonly key: string
@@ -73,6 +76,10 @@ export async function jointBlock(
   const y = await execution.reduce(g, linear(g, attended.text!, attn.affine('to_add_out'), textOut))
   return { image: x, text: await feedForward(g, w.at('ff_context'), y, textTable, execution) }
 }
+
+/** What the attention of a block with these weights is given of the image, f32. */
+export const attentionInput = (g: Recorder, w: Weights, image: Tensor, conditions: Tensor): Tensor =>
+  modulated(g, image, linear(g, conditions, w.affine('norm1.linear')), { shift: 0, scale: 1 }, 'stream')
 
 /** The second half of a block, the same for text and image: x [batch, tokens, width]. */
 function feedForward(g: Recorder, w: Weights, x: Tensor, table: Tensor, execution: Execution): Promise<Tensor> {

@@ -1,4 +1,4 @@
-import type { Execution } from '../../runtime/execution.ts'
+import { type BlockStack, type Execution, throughBlocks } from '../../runtime/execution.ts'
 import { add, attention, gather, layerNorm, linear, patchify } from '../../runtime/ops/index.ts'
 import type { Recorder } from '../../runtime/recorder.ts'
 import type { Tensor } from '../../runtime/tensor.ts'
@@ -72,14 +72,29 @@ export async function pixartTransformer(
     timestepConditions(g, c, w.at('adaln_single'), timesteps, conditions),
   )
 
-  let x = hidden ?? (await g.scope(() => embedPatches(g, c, w, latents!, timesteps.length, tokens)))
-  for (let i = blocks.first; i < blocks.end; i++) {
-    const weights = w.at('transformer_blocks').at(i)
-    const before = x
-    x = await weights.using(g, (own) => g.scope(() => block(g, c, own, i, before, modulation, text, execution)))
-    // Where ranks exchange in the midst of a pass, it would last as long as that.
-    if (before !== hidden) g.release(before)
+  const stack: BlockStack = {
+    async run(first, end, [entering], spent) {
+      let x = entering
+      for (let i = first; i < end; i++) {
+        const weights = w.at('transformer_blocks').at(i)
+        const before = x
+        x = await weights.using(g, (own) => g.scope(() => block(g, c, own, i, before, modulation, text, execution)))
+        // Where ranks exchange in the midst of a pass, it would last as long as that.
+        if (before !== entering || spent) g.release(before)
+      }
+      return [x]
+    },
+    firstInput: (x) =>
+      w
+        .at('transformer_blocks')
+        .at(0)
+        .using(g, async (own) => {
+          const table = add(g, modulation, own.tensor('scale_shift_table'))
+          return layerNorm(g, x, { eps: c.normEps, modulation: { of: table, shift: 0, scale: c.width } })
+        }),
   }
+  const entered = hidden ?? (await g.scope(() => embedPatches(g, c, w, latents!, timesteps.length, tokens)))
+  const [x] = await throughBlocks(g, execution, [entered], stack)
   if (!blocks.tail) return x
 
   const table = add(g, repeatTwice(g, embedded), w.tensor('scale_shift_table')) // [batch, 2, width]

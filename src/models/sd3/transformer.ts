@@ -1,10 +1,10 @@
 import { DitError } from '../../runtime/errors.ts'
-import type { Execution, TokenRange } from '../../runtime/execution.ts'
+import { type BlockStack, type Execution, type TokenRange, throughBlocks } from '../../runtime/execution.ts'
 import { linear, patchify } from '../../runtime/ops/index.ts'
 import type { Recorder } from '../../runtime/recorder.ts'
 import type { Tensor } from '../../runtime/tensor.ts'
 import type { Weights } from '../../runtime/weights/weights.ts'
-import { jointBlock, releaseStates, type States } from '../mmdit/block.ts'
+import { attentionInput, jointBlock, listed, releaseStates, type States } from '../mmdit/block.ts'
 import { timeTextConditions } from '../mmdit/conditions.ts'
 import { projectOut } from '../mmdit/output.ts'
 import type { SD3Config } from './config.ts'
@@ -47,22 +47,29 @@ export async function sd3Transformer(
   const { blocks, tokens } = execution
   const conditions = await g.scope(() => timeTextConditions(g, w.at('time_text_embed'), { timesteps, pooled }))
 
-  const image =
-    hidden ?? (await g.scope(() => embedPatches(g, c, w.at('pos_embed'), latents!, timesteps.length, tokens)))
-  const entering: States = { image, text: textHidden }
-  let states = entering
-  for (let i = blocks.first; i < blocks.end; i++) {
-    if (skipLayers.includes(i)) continue
-    const key = `transformer_blocks.${i}`
-    const shape = { key, textFirst: false, ...blockShape(c, i) }
-    const before = { image: states.image, text: execution.enter(g, key, states.text) }
-    const next = await w
-      .at(key)
-      .using(g, (own) => g.scope(() => jointBlock(g, shape, own, before, conditions, execution)))
-    if (states !== entering) releaseStates(g, states)
-    states = next
+  const stack: BlockStack = {
+    async run(first, end, [image, text]) {
+      const entering: States = { image, text }
+      let states = entering
+      for (let i = first; i < end; i++) {
+        if (skipLayers.includes(i)) continue
+        const key = `transformer_blocks.${i}`
+        const shape = { key, textFirst: false, ...blockShape(c, i) }
+        const before = { image: states.image, text: execution.enter(g, key, states.text) }
+        const next = await w
+          .at(key)
+          .using(g, (own) => g.scope(() => jointBlock(g, shape, own, before, conditions, execution)))
+        if (states !== entering) releaseStates(g, states)
+        states = next
+      }
+      return listed(states)
+    },
+    firstInput: (x) => w.at('transformer_blocks.0').using(g, async (own) => attentionInput(g, own, x, conditions)),
   }
-  return blocks.tail ? { image: projectOut(g, w, states.image, conditions) } : states
+  const embedded =
+    hidden ?? (await g.scope(() => embedPatches(g, c, w.at('pos_embed'), latents!, timesteps.length, tokens)))
+  const [image, text] = await throughBlocks(g, execution, listed({ image: embedded, text: textHidden }), stack)
+  return blocks.tail ? { image: projectOut(g, w, image, conditions) } : { image, text }
 }
 
 function embedPatches(

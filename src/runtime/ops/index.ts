@@ -1,5 +1,6 @@
 export { type AttentionInputs, attention, attentionWithLse } from './attention.ts'
 export { type BlendOptions, blend, type Corner, crop, paste } from './blend.ts'
+export { changeSums } from './change.ts'
 export { clamp } from './clamp.ts'
 export { type ConvOptions, conv2d, type Margin } from './conv2d.ts'
 export { activate, add, combine, guide } from './elementwise.ts'
