@@ -9,6 +9,7 @@ if (process.env.VITEST_MODE !== 'WATCH') console.log(`Vulkan: ${vulkan.why}`)
 /** Files that compute in this process, and leave its state as they found it. */
 const TOGETHER = [
   'cli/batch',
+  'cli/serve',
   'models',
   'parallel',
   'pipelines',
