@@ -9,13 +9,7 @@ export interface Chunks {
 }
 
 /** adaLN: layer norm of x [batch, tokens, width], scaled and shifted by chunks of `of` [batch, chunks · width]. */
-export const modulated = (
-  g: Recorder,
-  x: Tensor,
-  of: Tensor,
-  { shift, scale }: Chunks,
-  as: Use = 'operand',
-): Tensor =>
+export const modulated = (g: Recorder, x: Tensor, of: Tensor, { shift, scale }: Chunks, as: Use = 'operand'): Tensor =>
   layerNorm(g, x, { eps: 1e-6, modulation: { of, shift: shift * x.dim(-1), scale: scale * x.dim(-1) }, as })
 
 /** The chunk that gates what is added to x. */
