@@ -98,9 +98,10 @@ export const Q8_0: BlockFormat = {
   bytes: 34,
   decode(blocks, values) {
     const half = float16Values()
+    const signed = new Int8Array(blocks.buffer, blocks.byteOffset, blocks.length)
     for (let at = 0, to = 0; at < blocks.length; at += 34, to += 32) {
       const d = half[blocks[at] | (blocks[at + 1] << 8)]
-      for (let i = 0; i < 32; i++) values[to + i] = d * ((blocks[at + 2 + i] << 24) >> 24)
+      for (let i = 0; i < 32; i++) values[to + i] = d * signed[at + 2 + i]
     }
   },
 }

@@ -63,13 +63,18 @@ export const Q4_K: BlockFormat = {
     for (let at = 0, to = 0; at < blocks.length; at += 144, to += 256) {
       const d = half[blocks[at] | (blocks[at + 1] << 8)]
       const dmin = half[blocks[at + 2] | (blocks[at + 3] << 8)]
-      for (let group = 0; group < 8; group++) {
+      // Two groups share bytes.
+      for (let group = 0; group < 8; group += 2) {
         const scale = d * scaleOf(blocks, at + 4, group)
         const offset = dmin * offsetOf(blocks, at + 4, group)
-        const numbers = at + 16 + (group >> 1) * 32
-        const shift = (group & 1) * 4
+        const scale2 = d * scaleOf(blocks, at + 4, group + 1)
+        const offset2 = dmin * offsetOf(blocks, at + 4, group + 1)
+        const numbers = at + 16 + group * 16
+        const first = to + group * 32
         for (let i = 0; i < 32; i++) {
-          values[to + group * 32 + i] = scale * ((blocks[numbers + i] >> shift) & 15) - offset
+          const two = blocks[numbers + i]
+          values[first + i] = scale * (two & 15) - offset
+          values[first + i + 32] = scale2 * (two >> 4) - offset2
         }
       }
     }
@@ -85,14 +90,18 @@ export const Q5_K: BlockFormat = {
     for (let at = 0, to = 0; at < blocks.length; at += 176, to += 256) {
       const d = half[blocks[at] | (blocks[at + 1] << 8)]
       const dmin = half[blocks[at + 2] | (blocks[at + 3] << 8)]
-      for (let group = 0; group < 8; group++) {
+      for (let group = 0; group < 8; group += 2) {
         const scale = d * scaleOf(blocks, at + 4, group)
         const offset = dmin * offsetOf(blocks, at + 4, group)
-        const numbers = at + 48 + (group >> 1) * 32
-        const shift = (group & 1) * 4
+        const scale2 = d * scaleOf(blocks, at + 4, group + 1)
+        const offset2 = dmin * offsetOf(blocks, at + 4, group + 1)
+        const numbers = at + 48 + group * 16
+        const first = to + group * 32
         for (let i = 0; i < 32; i++) {
-          const high = (blocks[at + 16 + i] >> group) & 1
-          values[to + group * 32 + i] = scale * (((blocks[numbers + i] >> shift) & 15) | (high << 4)) - offset
+          const two = blocks[numbers + i]
+          const high = (blocks[at + 16 + i] >> group) << 4
+          values[first + i] = scale * ((two & 15) | (high & 16)) - offset
+          values[first + i + 32] = scale2 * ((two >> 4) | ((high >> 1) & 16)) - offset2
         }
       }
     }
