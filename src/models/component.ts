@@ -3,6 +3,7 @@ import { DitError } from '../runtime/errors.ts'
 import { parseJson } from '../runtime/json.ts'
 import { type Checkpoint, openCheckpoint, openWeightsFile } from '../runtime/weights/checkpoint.ts'
 import { type LoadOptions, type PreparedWeights, prepareWeights } from '../runtime/weights/load.ts'
+import { type Additions, addedTo } from '../runtime/weights/low_rank.ts'
 import { Parameters } from '../runtime/weights/parameters.ts'
 import { quantizedParameters } from '../runtime/weights/quantized.ts'
 import { renamedCheckpoint } from '../runtime/weights/renamed.ts'
@@ -17,15 +18,16 @@ import { BERT_IGNORED, bertParameters } from './bert/parameters.ts'
 import { clipTextConfig } from './clip/config.ts'
 import { CLIP_IGNORED, clipTextName, clipTextParameters, clipTextProjectionParameters } from './clip/parameters.ts'
 import { fluxConfig } from './flux/config.ts'
-import { fluxOriginalNames } from './flux/original_names.ts'
+import { fluxOriginalLayers, fluxOriginalNames } from './flux/original_names.ts'
 import { fluxParameters } from './flux/parameters.ts'
 import { checkArchitecture, withLeadingOnes } from './gguf.ts'
 import { hunyuanDiTConfig } from './hunyuan_dit/config.ts'
 import { hunyuanDiTParameters } from './hunyuan_dit/parameters.ts'
+import type { Renamings } from './original_names.ts'
 import { pixartConfig } from './pixart/config.ts'
 import { pixartParameters } from './pixart/parameters.ts'
 import { sd3Config } from './sd3/config.ts'
-import { sd3OriginalNames } from './sd3/original_names.ts'
+import { sd3OriginalLayers, sd3OriginalNames } from './sd3/original_names.ts'
 import { sd3Parameters } from './sd3/parameters.ts'
 import { T5_IGNORED, t5Config, t5Parameters } from './t5/config.ts'
 import { t5Name } from './t5/gguf_names.ts'
@@ -40,6 +42,8 @@ interface ComponentKind<Config> {
   readonly rename?: (stored: string) => string
   /** Gives a checkpoint of the network's authors the names of diffusers; others as they are. */
   readonly original?: (checkpoint: Checkpoint) => Checkpoint
+  /** What layers by the names of its authors are to diffusers: adapters name them, too. */
+  readonly originalLayers?: (config: Config) => Renamings
   /** What GGUF files of it name as their architecture. Default: there are none. */
   readonly architectures?: readonly string[]
   /** Stored tensors that webdit has no use for. */
@@ -80,6 +84,7 @@ export const NETWORKS = {
     parameters: fluxParameters,
     stem: 'diffusion_pytorch_model',
     original: fluxOriginalNames,
+    originalLayers: fluxOriginalLayers,
     architectures: ['flux'],
   }),
   HunyuanDiT2DModel: kind({
@@ -92,6 +97,7 @@ export const NETWORKS = {
     parameters: sd3Parameters,
     stem: 'diffusion_pytorch_model',
     original: sd3OriginalNames,
+    originalLayers: sd3OriginalLayers,
     architectures: ['sd3'],
   }),
   AutoencoderKL: kind({
@@ -125,7 +131,10 @@ export interface ComponentOptions<Config = unknown> extends Omit<LoadOptions, 'i
 }
 
 /** A network whose weights can be loaded, freed and loaded again, for as long as its source is open. */
-export interface PreparedComponent<C extends NetworkClass> extends Component<C>, PreparedWeights {}
+export interface PreparedComponent<C extends NetworkClass> extends Component<C>, PreparedWeights {
+  /** What is added to its weights: what is put there counts for those that are loaded, or reloaded, from then on. */
+  readonly additions: Additions
+}
 
 /** Loads the network in `dir` of a checkpoint onto a device. */
 export async function loadComponent<C extends NetworkClass>(
@@ -135,9 +144,9 @@ export async function loadComponent<C extends NetworkClass>(
   dir: string,
   options: ComponentOptions<ConfigOf<C>> = {},
 ): Promise<Component<C>> {
-  const { load, ...component } = await prepareComponent(device, className, source, dir, options)
+  const { config, weights, load } = await prepareComponent(device, className, source, dir, options)
   await load(options)
-  return component
+  return { className, config, weights }
 }
 
 /** Reads the config of the network in `dir`, and checks its weights by the headers of their files. */
@@ -151,8 +160,10 @@ export async function prepareComponent<C extends NetworkClass>(
   // The registry's entries differ in Config only, which this function passes through.
   const network = NETWORKS[className] as unknown as ComponentKind<ConfigOf<C>>
   const config = network.config(await readJson(source, joinPath(dir, 'config.json')))
+  const additions: Additions = { current: new Map() }
   if (options.share === 'none') {
-    return { className, config, weights: new Weights(device, new Map()), load: async () => {} }
+    const nothing = async () => {}
+    return { className, config, weights: new Weights(device, new Map()), additions, load: nothing, reload: nothing }
   }
   const { file, variant } = options
   const stored = file ? await openWeightsFile(file) : await openCheckpoint(source, dir, network.stem, { variant })
@@ -160,11 +171,11 @@ export async function prepareComponent<C extends NetworkClass>(
   const named = network.original?.(stored) ?? stored
   const renamed = network.rename ? renamedCheckpoint(named, network.rename) : named
   const { parameters: needed, ignore } = neededWeights(network, config, options.parts)
-  const checkpoint = stored.gguf ? withLeadingOnes(renamed, needed) : renamed
+  const checkpoint = addedTo(stored.gguf ? withLeadingOnes(renamed, needed) : renamed, additions)
   const { format } = options
   const parameters = format ? quantizedParameters(needed, format, describePath(source, dir)) : needed
   const share = options.share?.(config)
-  return { className, config, ...prepareWeights(device, checkpoint, parameters, { share, ignore }) }
+  return { className, config, additions, ...prepareWeights(device, checkpoint, parameters, { share, ignore }) }
 }
 
 /** The weights that these parts of a network need, and what else its checkpoint may hold. */

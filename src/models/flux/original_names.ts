@@ -57,3 +57,19 @@ const RENAMINGS: Renamings = new Map([
 /** A checkpoint of FLUX.1 as Black Forest Labs publish it, by the names of diffusers. */
 export const fluxOriginalNames = (checkpoint: Checkpoint): Checkpoint =>
   diffusersNames(checkpoint, /^(double|single)_blocks\.\d/, () => RENAMINGS)
+
+/** The layers of a block that x-flux adapts, by the names that it gives their adapters (XLabs-AI/x-flux, src/flux/modules/layers.py). */
+const X_FLUX: Renamings = new Map([
+  ['double_blocks.#.processor.qkv_lora1', RENAMINGS.get('double_blocks.#.img_attn.qkv')!],
+  ['double_blocks.#.processor.qkv_lora2', RENAMINGS.get('double_blocks.#.txt_attn.qkv')!],
+  ['double_blocks.#.processor.proj_lora1', RENAMINGS.get('double_blocks.#.img_attn.proj')!],
+  ['double_blocks.#.processor.proj_lora2', RENAMINGS.get('double_blocks.#.txt_attn.proj')!],
+  [
+    'single_blocks.#.processor.qkv_lora',
+    fused([`${single}.attn.to_q`, 1], [`${single}.attn.to_k`, 1], [`${single}.attn.to_v`, 1]),
+  ],
+  ['single_blocks.#.processor.proj_lora', RENAMINGS.get('single_blocks.#.linear2')!],
+])
+
+/** What layers of FLUX.1 that adapters name are to diffusers. */
+export const fluxOriginalLayers = (): Renamings => new Map([...RENAMINGS, ...X_FLUX])

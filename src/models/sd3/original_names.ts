@@ -1,5 +1,6 @@
 import type { Checkpoint } from '../../runtime/weights/checkpoint.ts'
 import { diffusersNames, fused, type Renaming, type Renamings, renamed, swapped } from '../original_names.ts'
+import type { SD3Config } from './config.ts'
 
 const block = 'transformer_blocks.#'
 
@@ -61,3 +62,7 @@ function renamingsOf(names: readonly string[]): Renamings {
 
 /** A checkpoint of SD3 or 3.5 as Stability AI publishes it, by the names of diffusers. */
 export const sd3OriginalNames = (checkpoint: Checkpoint): Checkpoint => diffusersNames(checkpoint, BLOCK, renamingsOf)
+
+/** What layers of SD3 or 3.5 that adapters name are to diffusers. */
+export const sd3OriginalLayers = ({ layers }: Pick<SD3Config, 'layers'>): Renamings =>
+  renamingsOf([`joint_blocks.${layers - 1}.`])

@@ -3,6 +3,7 @@ import { show } from '../show.ts'
 import { locateWeights, readWeightMap } from './checkpoint_files.ts'
 import type { TensorData } from './dtypes.ts'
 import { isGgufFile, openGgufFile } from './gguf/checkpoint.ts'
+import type { LowRank } from './low_rank.ts'
 import { readSafetensorsHeader, readTensor, type SafetensorsFile, type TensorEntry } from './safetensors.ts'
 import { describePath, joinPath, type Source, type SourceFile } from './source.ts'
 
@@ -22,6 +23,8 @@ export interface Checkpoint {
   readInto(name: string, offset: number, target: Uint8Array): Promise<void>
   /** One whole tensor on the host (see readTensor). @throws DitError 'not-found' */
   read(name: string): Promise<{ shape: number[]; data: TensorData }>
+  /** What is added to a tensor when it is loaded as a weight, if anything is. */
+  lowRank?(name: string): Promise<LowRank> | undefined
 }
 
 export interface CheckpointOptions {

@@ -11,6 +11,7 @@ import { UniformPacker } from '../uniforms.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { dispatchOnce } from './dispatch_once.ts'
 import { fillRandom } from './fill_random.ts'
+import { chunkAdder } from './low_rank.ts'
 import type { Parameter } from './parameters.ts'
 import type { Slice } from './share.ts'
 
@@ -34,7 +35,10 @@ interface Intake {
   chunk(bytes: number, at: number): { readonly threads: number; readonly uniforms: readonly number[] }
 }
 
-/** Reads the stored values chunk by chunk into a tensor, converting or quantizing them on the device. */
+/**
+ * Reads the stored values chunk by chunk into a tensor, converting or quantizing them on the device; what is added to them is
+ * added before that, in f32.
+ */
 export async function fill(
   device: Device,
   checkpoint: Checkpoint,
@@ -45,43 +49,59 @@ export async function fill(
   const { name, parameter, slice, elements } = values
   if (checkpoint.source.random) return fillRandom(device, tensor, name, parameter.shape)
   const { tensor: stored } = checkpoint.entry(name)
-  const type = stored.dtype as FileType
+  const lowRank = await checkpoint.lowRank?.(name)
+  const type = lowRank ? 'F32' : (stored.dtype as FileType)
   const workgroup = flatWorkgroup(device.target)
-  const { code, unit, ...intake } = parameter.format
+  const { code, ...intake } = parameter.format
     ? quantizing(type, parameter.format, tensor, values, workgroup)
     : converting(type, tensor, values, workgroup)
   await device.pipelines.prepare([code])
+  // Bytes that the kernel is given for each that is read.
+  const wider = BYTES[type] / BYTES[stored.dtype as FileType]
+  const unit = Math.max(4, intake.unit / wider)
   const space = chunk.length < unit ? new Uint8Array(unit) : chunk.subarray(0, chunk.length - (chunk.length % unit))
   const { first, end } = bytesOf(stored, slice, elements)
-  for (let at = 0; first + at < end; at += space.length) {
-    const bytes = Math.min(space.length, end - first - at)
-    // Not into mapped memory: a lost device takes that away, while the system may still be writing to it.
-    const read = space.subarray(0, bytes)
-    await checkpoint.readInto(name, first + at, read)
-    const staging = await device.buffer({
-      size: Math.ceil(bytes / 4) * 4,
-      usage: GPUBufferUsage.STORAGE,
-      mappedAtCreation: true,
-      label: `weight ${name} on its way`,
-    })
-    try {
-      new Uint8Array(staging.getMappedRange()).set(read)
-      staging.unmap()
-      const { threads, uniforms } = intake.chunk(bytes, at)
-      const packer = new UniformPacker(16)
-      packer.add(uniforms)
-      const block = await device.uniformBuffer(packer.bytes)
-      await device.checked(() => {
-        device.gpu.queue.writeBuffer(block, 0, packer.data)
-        const { buffer, offset } = tensor.placement!
-        const places = [{ buffer: block }, { buffer: staging }, { buffer, offset, size: tensor.bytes }]
-        dispatchOnce(device, code, places, flatGroups(threads, workgroup))
+  const adder = lowRank && (await chunkAdder(device, stored.dtype as FileType, columnsOf(parameter), lowRank))
+  try {
+    for (let at = 0; first + at < end; at += space.length) {
+      const bytes = Math.min(space.length, end - first - at)
+      // Not into mapped memory: a lost device takes that away, while the system may still be writing to it.
+      const read = space.subarray(0, bytes)
+      await checkpoint.readInto(name, first + at, read)
+      const staging = await device.buffer({
+        size: Math.ceil(bytes / 4) * 4,
+        usage: GPUBufferUsage.STORAGE,
+        mappedAtCreation: true,
+        label: `weight ${name} on its way`,
       })
-    } finally {
-      staging.destroy()
+      let added: GPUBuffer | undefined
+      try {
+        new Uint8Array(staging.getMappedRange()).set(read)
+        staging.unmap()
+        const size = BYTES[stored.dtype as FileType]
+        added = await adder?.added(staging, (first + at) / size, bytes / size)
+        const { threads, uniforms } = intake.chunk(bytes * wider, at * wider)
+        const packer = new UniformPacker(16)
+        packer.add(uniforms)
+        const block = await device.uniformBuffer(packer.bytes)
+        await device.checked(() => {
+          device.gpu.queue.writeBuffer(block, 0, packer.data)
+          const { buffer, offset } = tensor.placement!
+          const places = [{ buffer: block }, { buffer: added ?? staging }, { buffer, offset, size: tensor.bytes }]
+          dispatchOnce(device, code, places, flatGroups(threads, workgroup))
+        })
+      } finally {
+        staging.destroy()
+        added?.destroy()
+      }
     }
+  } finally {
+    adder?.free()
   }
 }
+
+/** Values of a weight for each of its rows. */
+const columnsOf = ({ shape }: Parameter): number => shape.slice(1).reduce((product, length) => product * length, 1)
 
 function converting(type: FileType, tensor: Tensor, { parameter, slice }: Values, workgroup: number): Intake {
   const { shape, layout } = parameter

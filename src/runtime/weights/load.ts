@@ -30,6 +30,8 @@ export interface LoadOptions {
 /** What is read of one stored tensor, and to where. */
 interface Reading extends Values {
   into(chunk: Uint8Array): Promise<void>
+  /** Whether it was read, and is there. */
+  loaded(): boolean
 }
 
 /** Weights that have no bytes yet, or no longer: which they are, and how large, is known. */
@@ -37,6 +39,11 @@ export interface PreparedWeights {
   readonly weights: Weights
   /** Reads them from the checkpoint; after `weights.free()` it may be called again. */
   load(options?: Pick<LoadOptions, 'onProgress' | 'signal' | 'chunkBytes'>): Promise<void>
+  /**
+   * Reads those of these names anew that are loaded: what is added to them has changed. Where it fails, they are neither the
+   * old ones nor the new.
+   */
+  reload(names: ReadonlySet<string>, options?: Pick<LoadOptions, 'onProgress' | 'signal' | 'chunkBytes'>): Promise<void>
 }
 
 /**
@@ -75,14 +82,16 @@ export function prepareWeights(
       tensors.set(name, tensor)
       const values = { name, parameter, slice }
       const into = async (chunk: Uint8Array) => {
-        tensor.placement = await weightBuffer(device, tensor.bytes, `weight ${name}`)
+        if (tensor.placement) clear(device, tensor)
+        tensor.placement ??= await weightBuffer(device, tensor.bytes, `weight ${name}`)
         await fill(device, checkpoint, tensor, values, chunk)
       }
-      return { ...values, into }
+      return { ...values, into, loaded: () => tensor.placement !== undefined }
     })
   for (const { layout, shares, own } of blocks?.blocks ?? []) {
     for (const weight of valuesIn(layout, shares[gathering!.index])) {
-      readings.push({ ...weight, into: (chunk) => fillShare(device, checkpoint, weight, own!, chunk) })
+      const into = (chunk: Uint8Array) => fillShare(device, checkpoint, weight, own!, chunk)
+      readings.push({ ...weight, into, loaded: () => own?.placement !== undefined })
     }
   }
   const load: PreparedWeights['load'] = (options = {}) =>
@@ -95,7 +104,19 @@ export function prepareWeights(
         throw error
       }
     })
-  return { weights, load }
+  const reload: PreparedWeights['reload'] = async (names, options = {}) => {
+    const changed = readings.filter(({ name, loaded }) => names.has(name) && loaded())
+    if (changed.length > 0) await device.during(() => readAll(device, checkpoint, changed, options))
+  }
+  return { weights, load, reload }
+}
+
+/** Scales of few bits are written into words of zeros. */
+function clear(device: Device, { packed, placement, bytes }: Tensor): void {
+  if (!packed) return
+  const encoder = device.gpu.createCommandEncoder()
+  encoder.clearBuffer(placement!.buffer, placement!.offset, bytes)
+  device.gpu.queue.submit([encoder.finish()])
 }
 
 async function readAll(

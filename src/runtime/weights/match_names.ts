@@ -50,7 +50,8 @@ export function matchNames(expected: Map<string, number[]>, checkpoint: Checkpoi
 /** A file's own name for a tensor may be anything: quoted and cut unless it is an ordinary one. */
 const plain = (name: string): string => (/^[ -~]{1,200}$/.test(name) ? name : show(name))
 
-function listed(fault: string, names: string[]): string {
+/** What is wrong with so many names, and the first of them; '' for none. */
+export function listed(fault: string, names: readonly string[]): string {
   if (names.length === 0) return ''
   const more = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : ''
   return `${fault} (${names.length}): ${names.slice(0, SHOWN).map(plain).join(', ')}${more}`
