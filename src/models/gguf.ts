@@ -3,6 +3,9 @@ import { show } from '../runtime/show.ts'
 import type { Checkpoint } from '../runtime/weights/checkpoint.ts'
 import type { Parameters } from '../runtime/weights/parameters.ts'
 
+/** What converters write that do not tell networks apart (gguf-connector), as ComfyUI-GGUF's loader knows it. */
+const NO_ARCHITECTURE = 'pig'
+
 /**
  * Checks that a GGUF file is of that kind of network, where it says of which; any other checkpoint passes.
  *
@@ -15,7 +18,7 @@ export function checkArchitecture(
   className: string,
 ): void {
   const named = gguf?.architecture
-  if (named === undefined || architectures.includes(named)) return
+  if (named === undefined || named === NO_ARCHITECTURE || architectures.includes(named)) return
   throw new DitError(
     'unsupported',
     architectures.length > 0

@@ -4,6 +4,7 @@ import type { CaseMeta } from '../../src/cli/verify/case.ts'
 import { Run } from '../../src/cli/verify/run.ts'
 import { runnerOf } from '../../src/cli/verify/runners/index.ts'
 import { type Component, type ComponentOptions, loadComponent, type NetworkClass } from '../../src/models/component.ts'
+import { checkArchitecture } from '../../src/models/gguf.ts'
 import { t5Encoder } from '../../src/models/t5/encoder.ts'
 import { openWeightsFile } from '../../src/runtime/weights/checkpoint.ts'
 import { openFolder } from '../../src/runtime/weights/folder_source.node.ts'
@@ -176,6 +177,15 @@ describe('GGUF files of other networks are refused', () => {
   ])('%s as %s', async (file, className, kind, message) => {
     const refused = load(className, {}, file)
     await expect(refused).rejects.toMatchObject({ kind, message: expect.stringContaining(message) })
+  })
+
+  it('unless they do not say of which they are', async () => {
+    const checkpoint = await openWeightsFile({ source: files, path: 'flux.gguf' })
+    for (const architecture of [undefined, 'pig']) {
+      expect(() => checkArchitecture({ ...checkpoint, gguf: { architecture } }, ['sd3'], 'X')).not.toThrow()
+    }
+    expect(() => checkArchitecture({ ...checkpoint, gguf: undefined }, [], 'X')).not.toThrow()
+    expect(() => checkArchitecture(checkpoint, ['sd3'], 'X')).toThrow('"flux", expected sd3, for X')
   })
 
   it('of another size', async () => {
