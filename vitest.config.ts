@@ -8,6 +8,7 @@ if (process.env.VITEST_MODE !== 'WATCH') console.log(`Vulkan: ${vulkan.why}`)
 
 /** Files that compute in this process, and leave its state as they found it. */
 const TOGETHER = [
+  'caches',
   'cli/batch',
   'cli/serve',
   'models',

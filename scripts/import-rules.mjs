@@ -13,11 +13,12 @@ const MAY_IMPORT = {
   models: ['runtime'],
   schedulers: ['runtime'],
   parallel: ['runtime'],
-  pipelines: ['runtime', 'models', 'schedulers', 'parallel'],
-  index: ['wgsl', 'runtime', 'models', 'schedulers', 'parallel', 'pipelines'],
-  server: ['wgsl', 'runtime', 'models', 'schedulers', 'parallel', 'pipelines', 'index'],
+  caches: ['runtime'],
+  pipelines: ['runtime', 'models', 'schedulers', 'parallel', 'caches'],
+  index: ['wgsl', 'runtime', 'models', 'schedulers', 'parallel', 'caches', 'pipelines'],
+  server: ['wgsl', 'runtime', 'models', 'schedulers', 'parallel', 'caches', 'pipelines', 'index'],
   // `webdit serve` reads the flags, opens the devices and starts the server.
-  cli: ['wgsl', 'runtime', 'models', 'schedulers', 'parallel', 'pipelines', 'index', 'server'],
+  cli: ['wgsl', 'runtime', 'models', 'schedulers', 'parallel', 'caches', 'pipelines', 'index', 'server'],
 }
 
 const root = resolve(process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url)))

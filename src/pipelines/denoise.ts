@@ -1,3 +1,4 @@
+import type { RequestCache } from '../caches/request_cache.ts'
 import type { Crew } from '../parallel/crew/crew.ts'
 import type { Piece } from '../parallel/crew/pieces.ts'
 import type { TensorSpec } from '../parallel/fabric/transport.ts'
@@ -47,6 +48,8 @@ export interface DenoiseOptions {
   /** Unit noise times the scheduler's init_noise_sigma, [pictures, channels, height, width]. */
   latents: Tensor
   scheduler: Scheduler
+  /** Spares passes some of their blocks. */
+  cache?: RequestCache
   /** Fresh unit noise of the latents' shape; asked for in the order of the steps, by schedulers that draw some. */
   noise?: () => Float32Array
   signal?: AbortSignal
@@ -155,7 +158,7 @@ class Denoising {
         const scale = scheduler.scaleModelInput(i)
         const latents = head ? (scale === 1 ? this.#picture : combine(g, [[this.#picture, scale]])) : undefined
         const inputs = { latents, activations, timestep: scheduler.timesteps[i], step: i }
-        const out = await network.forward(g, inputs, crew.execution(i, piece))
+        const out = await network.forward(g, inputs, this.#execution(i, piece))
         if (!tail) {
           await crew.border.passOn(g, out.slice(0, this.#specs(piece, crew.blocks.end).length))
           return undefined
@@ -170,6 +173,12 @@ class Denoising {
     if (!result) return
     this.#watch?.look(g, result.latents, i)
     await this.#take(piece, result, last)
+  }
+
+  #execution(i: number, piece: Piece): Execution {
+    const { crew, cache } = this.#o
+    const tokens = crew.pieces(i).map((one) => one.tokens)
+    return { ...crew.execution(i, piece), cache: cache?.at(this.#g, i, piece.tokens, tokens) }
   }
 
   /** What the network predicts of a piece, guided: [pictures, channels, rows, width]. */
@@ -299,6 +308,7 @@ class Denoising {
   finish(): Tensor | undefined {
     const g = this.#g
     this.#watch?.drop(g)
+    this.#o.cache?.drop(g)
     const { tail } = this.#o.crew.blocks
     const kept = tail
       ? join(

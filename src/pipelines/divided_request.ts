@@ -4,6 +4,7 @@ import type { ModelFacts } from './model_facts.ts'
 import type { PipelineOptions } from './options.ts'
 import { checkOwnOptions } from './own_options.ts'
 import { sizeDrawn } from './picture_size.ts'
+import { checkCacheDivided, stepCacheOf } from './step_cache.ts'
 
 /** Whether there is a branch without the prompt for --cfg_parallel, and what decides it. */
 export function branches({ family }: Pick<ModelFacts, 'family'>, call: PipelineOptions) {
@@ -26,6 +27,7 @@ export function checkDividedRequest(
   checkParallelConfig(config, devices)
   checkOwnOptions(facts.className, facts.family, call)
   facts.family.checkDivided?.(call, config)
+  checkCacheDivided(stepCacheOf(facts.className, facts.family, call), config)
   const { grid } = sizeDrawn(call, facts)
   checkAgainstModel(config, {
     blocks: facts.blocks,

@@ -76,6 +76,19 @@ export interface PipelineOptions {
   /** Text tokens at most; default: the pipeline's, or what the tokenizer says if that is less. */
   maxSequenceLength?: number
   /** 'latent' leaves the autoencoder out. Default 'pil'. */
+  /**
+   * First-Block-Cache: where the first block adds about what it added before, the other blocks are spared, and what they added
+   * then is taken. Pictures of a call share each decision. Changes the picture a little: see docs/caches.md.
+   */
+  useFbcache?: boolean
+  /** The relative change up to which that is so, from 0 to 1. Default 0.12. */
+  fbcacheThreshold?: number
+  /** TeaCache: the same by guesses from the change of the first block's input, which spare the first block as well. */
+  useTeacache?: boolean
+  /** What such guesses may add up to, from 0 to 10. Default 0.25. */
+  relL1Thresh?: number
+  /** The polynomial that makes guesses of changes, the highest power first. Default: FLUX.1's; others have none. */
+  teacacheCoefficients?: readonly number[]
   outputType?: 'pil' | 'latent'
   /** Decode pictures that are larger than the autoencoder was trained on in tiles: less memory, nearly the same picture. */
   enableTiling?: boolean
@@ -98,6 +111,11 @@ const shown = (value: unknown): string => (typeof value === 'string' ? JSON.stri
 
 export function checkInteger(name: string, value: unknown, least: number, most: number): number {
   if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value as number
+  /**
+   * With a step cache: of each pass through the network in turn, whether blocks were spared. A step is a pass; with PipeFusion
+   * each patch of a step is one, and crews that draw different pictures follow each other.
+   */
+  readonly spared?: readonly boolean[]
   throw new DitError('bad-argument', `${name} is ${shown(value)}, expected a whole number from ${least} to ${most}`)
 }
 

@@ -1,3 +1,6 @@
+import type { Agreement } from '../caches/agreement.ts'
+import { RequestCache } from '../caches/request_cache.ts'
+import type { CacheSettings } from '../caches/settings.ts'
 import { Crew } from '../parallel/crew/crew.ts'
 import { dealt } from '../parallel/crew/dealt.ts'
 import { oneRank, type Ranks } from '../parallel/crew/ranks.ts'
@@ -28,6 +31,7 @@ import { sharedText } from './shared_text.ts'
 
 /** A loaded pipeline of any family. */
 export class LoadedPipeline {
+import { checkCacheDivided, stepCacheOf } from './step_cache.ts'
   readonly family: Family
   readonly components: Components
   readonly #recorder: Recorder
@@ -128,6 +132,9 @@ class PipelineRun {
 
   /** What this rank has to give: pictures where it leads its crew, else none. */
   async draw(): Promise<PipelineOutput> {
+  readonly #cacheSettings: CacheSettings | undefined
+  /** Of the run itself. */
+  #cache: RequestCache | undefined
     const g = this.#g
     if (this.#texts.length === 0) return this.#output([], new Float32Array(), undefined)
     this.#checkSizes()
@@ -146,12 +153,14 @@ class PipelineRun {
 
     const { initNoiseSigma } = this.#scheduler
     if (start) await offload?.enter(g, 'vae', this.#options.signal)
+    this.#cacheSettings = stepCacheOf(c.className, family, options)
+    checkCacheDivided(this.#cacheSettings, this.#ranks.config)
     const scaled = start
       ? await start.latents(g, this.#scheduler, initial)
       : initial.map((value) => value * initNoiseSigma)
     const network = await this.#encodeTexts(texts)
     const latents = await denoise(g, {
-      ...this.#denoising(network, g.upload(scaled, this.#latentShape, 'latents')),
+      ...denoising,
       noise: () => this.#share(noise.next()),
       signal: this.#options.signal,
       onStep: (step, timestep, progress) => this.#onStep(step, timestep, progress),
@@ -174,7 +183,8 @@ class PipelineRun {
 
   #output(images: DitImage[], data: Float32Array, seed: PipelineOutput['seed']): PipelineOutput {
     const shape = data.length > 0 ? this.#latentShape : [0, ...this.#latentShape.slice(1)]
-    return { images, latents: { data, shape }, warnings: this.#warnings, seed }
+    const cache = this.#cache && { spared: [...this.#cache.spared] }
+    return { images, latents: { data, shape }, warnings: this.#warnings, seed, ...cache }
   }
 
   async #decode(data: Float32Array): Promise<DitImage[]> {
@@ -195,6 +205,8 @@ class PipelineRun {
   }
 
   /** What drawing starts from, if not noise alone. Of a run's noise it takes the first. */
+    const denoising = this.#denoising(network, g.upload(scaled, this.#latentShape, 'latents'))
+    this.#cache = denoising.cache
   #imageStart(noise: RunNoise): ImageStart | undefined {
     const pictures = { all: this.#allPictures, own: this.#dealt }
     const about = { components: this.#c, ranks: this.#ranks, size: this.#size, pictures, options: this.#options }
@@ -268,7 +280,10 @@ class PipelineRun {
   }
 
   #denoising(network: DenoisingNetwork, latents: Tensor): DenoiseOptions {
-    return { crew: this.#crew, network, latents, scheduler: this.#scheduler }
+    const [crew, scheduler, settings] = [this.#crew, this.#scheduler, this.#cacheSettings]
+    const agree: Agreement = (g, measured, decide) => crew.agreed(g, measured, decide)
+    const cache = settings && new RequestCache(settings, scheduler.timesteps.length, agree)
+    return { crew, network, latents, scheduler, cache }
   }
 
   /** Compiles all kernels side by side, and fails now if the sizes do not fit the device. */

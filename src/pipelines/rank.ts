@@ -35,6 +35,7 @@ export interface RankOutput {
   readonly warnings: string[]
   readonly seed: number | readonly number[] | undefined
 }
+  readonly spared?: readonly boolean[]
 
 /** Options of loading that cross threads. */
 export interface PlainLoading

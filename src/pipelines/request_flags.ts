@@ -112,6 +112,34 @@ export const REQUEST_FLAGS: readonly OptionSpec[] = [
     help: 'Decode large pictures a tile at a time: it takes the memory of a tile instead of that of the picture, and changes the picture a little.',
   },
   {
+    name: 'use_fbcache',
+    type: 'flag',
+    help: 'First-Block-Cache: in steps where the first block adds about what it did, take what the others added then instead of running them. Faster; changes the picture a little.',
+  },
+  {
+    name: 'fbcache_threshold',
+    type: 'number',
+    value: 'X',
+    help: 'Up to which relative change, from 0 to 1. Default: 0.12.',
+  },
+  {
+    name: 'use_teacache',
+    type: 'flag',
+    help: 'TeaCache: the same by the change of what the first block is given. FLUX, or with coefficients of your own.',
+  },
+  {
+    name: 'rel_l1_thresh',
+    type: 'number',
+    value: 'X',
+    help: 'What guessed changes may add up to before blocks run again, from 0 to 10. Default: 0.25.',
+  },
+  {
+    name: 'teacache_coefficients',
+    type: 'text',
+    value: 'A,B,…',
+    help: "The polynomial that guesses, the highest power first. Default: FLUX.1's.",
+  },
+  {
     name: 'enable_slicing',
     type: 'flag',
     help: 'Decode pictures one by one, which webdit always does.',
@@ -161,8 +189,19 @@ export function readCall(args: ParsedArgs) {
     generator,
     outputType,
     enableTiling: args.has('enable_tiling'),
+    // Said or not: what is not given has no place in a record of the call.
+    useFbcache: args.has('use_fbcache') || undefined,
+    fbcacheThreshold: args.number('fbcache_threshold'),
+    useTeacache: args.has('use_teacache') || undefined,
+    relL1Thresh: args.number('rel_l1_thresh'),
+    teacacheCoefficients: args.text('teacache_coefficients')?.split(',').map(coefficient),
     useResolutionBinning: args.has('no_use_resolution_binning') ? false : undefined,
   } satisfies TeamOptions
+}
+
+function coefficient(text: string): number {
+  if (text.trim() !== '' && Number.isFinite(Number(text))) return Number(text)
+  throw new UsageError(`--teacache_coefficients has ${quote(text)}, expected numbers with commas between them`)
 }
 
 function wholeNumber(text: string): number {

@@ -6,8 +6,6 @@ const ADVICE: Readonly<Record<string, string>> = {
   trust_remote_code: 'Leave it out: webdit runs no code of checkpoints.',
   use_torch_compile: 'Leave it out: kernels are compiled for the device at the start of every run.',
   use_onediff: 'Leave it out: kernels are compiled for the device at the start of every run.',
-  use_teacache: 'Leave it out, or use fewer --num_inference_steps: every step is computed.',
-  use_fbcache: 'Leave it out, or use fewer --num_inference_steps: every step is computed.',
   attention_backend:
     'Leave it out: the attention kernel follows from the device. --backend chooses the WebGPU implementation.',
   cross_attention_backend: 'Leave it out: the attention kernel follows from the device.',

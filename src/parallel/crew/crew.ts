@@ -10,6 +10,7 @@ import { attendFresh, attendKept, attendStale, type Sequence } from '../methods/
 import { KeptKeys } from '../methods/kept_keys.ts'
 import { KeptTexts } from '../methods/kept_texts.ts'
 import { noted } from '../trace/timeline.ts'
+import { agreed } from './agreement.ts'
 import { Border } from './border.ts'
 import { type Grid, type Piece, piecesOf } from './pieces.ts'
 import { type Ranks, speedsAlong } from './ranks.ts'
@@ -155,6 +156,11 @@ export class Crew {
     const whole = await this.#gathered(g, piece, x)
     if (!both) return { guided: whole }
     return { guided: narrow(g, whole, 0, 0, pictures), prompted: narrow(g, whole, 0, pictures, 2 * pictures) }
+  }
+
+  /** One decision of all ranks, from what each of the first stage has measured: see `agreed`. */
+  agreed(g: Recorder, measured: Tensor | undefined, decide: (rows: Float32Array) => boolean): Promise<boolean> {
+    return agreed(g, this.#ranks, measured, decide)
   }
 
   /** Values of this rank's tokens → those of all tokens of the piece. */

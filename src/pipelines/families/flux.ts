@@ -1,3 +1,4 @@
+import { FLUX_TEACACHE } from '../../caches/teacache_coefficients.ts'
 import { clipTextEncoder } from '../../models/clip/encoder.ts'
 import { fluxConfig } from '../../models/flux/config.ts'
 import { encodeText, fluxRotary, fluxTransformer } from '../../models/flux/transformer.ts'
@@ -29,6 +30,7 @@ export const fluxFamily: Family = {
   defaults: { numInferenceSteps: 28, guidanceScale: 3.5 },
   imageDefaults: { numInferenceSteps: 28, guidanceScale: 7 },
   guidedByScale: false,
+  teacacheCoefficients: FLUX_TEACACHE,
   ownOptions: ['prompt2', 'negativePrompt2', 'trueCfgScale', 'maxSequenceLength', 'image', 'strength'],
 
   facts(json) {

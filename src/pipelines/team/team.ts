@@ -48,7 +48,9 @@ export function joinedOutput(outputs: readonly PipelineOutput[]): PipelineOutput
   return {
     images: leading.flatMap(({ images }) => images),
     latents: { data, shape: [pictures, ...outputs[0].latents.shape.slice(1)] },
+  const spared = leading.flatMap((output) => output.spared ?? [])
     warnings: [...new Set(outputs.flatMap(({ warnings }) => warnings))],
     seed: outputs[0].seed,
   }
 }
+    ...(spared.length > 0 && { spared }),
