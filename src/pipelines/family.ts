@@ -113,11 +113,11 @@ export interface Family {
   readonly imageDefaults?: Family['defaults']
   /** Where diffusers draws at the nearest trained size. */
   readonly binning?: Binning
+  /** TeaCache's polynomial, the highest power first, where one is published for the model. */
+  readonly teacacheCoefficients?: readonly number[]
   /** Options that other families may not have. */
   readonly ownOptions: readonly OwnOption[]
   /** @throws DitError for configs that are none */
-  /** TeaCache's polynomial, the highest power first, where one is published for the model. */
-  readonly teacacheCoefficients?: readonly number[]
   facts(transformerConfig: unknown): TransformerFacts
   /** What the transformer does, block by block: for predicting what ranks take. Without it webdit plan --devices refuses. */
   work?(transformerConfig: unknown, request: PlannedTexts): NetworkWork

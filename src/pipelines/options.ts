@@ -75,7 +75,6 @@ export interface PipelineOptions {
   useResolutionBinning?: boolean
   /** Text tokens at most; default: the pipeline's, or what the tokenizer says if that is less. */
   maxSequenceLength?: number
-  /** 'latent' leaves the autoencoder out. Default 'pil'. */
   /**
    * First-Block-Cache: where the first block adds about what it added before, the other blocks are spared, and what they added
    * then is taken. Pictures of a call share each decision. Changes the picture a little: see docs/caches.md.
@@ -89,6 +88,7 @@ export interface PipelineOptions {
   relL1Thresh?: number
   /** The polynomial that makes guesses of changes, the highest power first. Default: FLUX.1's; others have none. */
   teacacheCoefficients?: readonly number[]
+  /** 'latent' leaves the autoencoder out. Default 'pil'. */
   outputType?: 'pil' | 'latent'
   /** Decode pictures that are larger than the autoencoder was trained on in tiles: less memory, nearly the same picture. */
   enableTiling?: boolean
@@ -105,17 +105,17 @@ export interface PipelineOutput {
   readonly warnings: string[]
   /** The seed or seeds that noise was drawn from; undefined where none was, latents being given. */
   readonly seed: number | readonly number[] | undefined
+  /**
+   * With a step cache: of each pass through the network in turn, whether blocks were spared. A step is a pass; with PipeFusion
+   * each patch of a step is one, and crews that draw different pictures follow each other.
+   */
+  readonly spared?: readonly boolean[]
 }
 
 const shown = (value: unknown): string => (typeof value === 'string' ? JSON.stringify(value) : String(value))
 
 export function checkInteger(name: string, value: unknown, least: number, most: number): number {
   if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value as number
-  /**
-   * With a step cache: of each pass through the network in turn, whether blocks were spared. A step is a pass; with PipeFusion
-   * each patch of a step is one, and crews that draw different pictures follow each other.
-   */
-  readonly spared?: readonly boolean[]
   throw new DitError('bad-argument', `${name} is ${shown(value)}, expected a whole number from ${least} to ${most}`)
 }
 

@@ -28,10 +28,10 @@ import { type BatchTexts, batchTexts, type PictureTexts, textsOf } from './pictu
 import { previews } from './preview.ts'
 import { assist, decoderOf, decodes } from './shared_decoding.ts'
 import { sharedText } from './shared_text.ts'
+import { checkCacheDivided, stepCacheOf } from './step_cache.ts'
 
 /** A loaded pipeline of any family. */
 export class LoadedPipeline {
-import { checkCacheDivided, stepCacheOf } from './step_cache.ts'
   readonly family: Family
   readonly components: Components
   readonly #recorder: Recorder
@@ -87,6 +87,9 @@ class PipelineRun {
   /** What drawing starts from, unless it is noise alone: one for all prompts, or one for each. */
   readonly #images: readonly RgbBytes[] | undefined
   readonly #scheduler: Scheduler
+  readonly #cacheSettings: CacheSettings | undefined
+  /** Of the run itself. */
+  #cache: RequestCache | undefined
   readonly #warnings: string[] = []
 
   constructor(family: Family, c: Components, g: Recorder, prompt: string | string[], given: PipelineOptions) {
@@ -105,6 +108,8 @@ class PipelineRun {
     checkNumber('guidanceScale', options.guidanceScale ?? family.defaults.guidanceScale, 0, 1000)
     this.#guidance = family.guidance(options)
     family.checkDivided?.(options, this.#ranks.config)
+    this.#cacheSettings = stepCacheOf(c.className, family, options)
+    checkCacheDivided(this.#cacheSettings, this.#ranks.config)
     this.#facts = c.transformerFacts
     this.#size = sizeDrawn(options, { ...this.#facts, scale: c.vae.config.scale, binning: family.binning })
     const eta = checkNumber('eta', options.eta ?? 0, 0, 1)
@@ -132,9 +137,6 @@ class PipelineRun {
 
   /** What this rank has to give: pictures where it leads its crew, else none. */
   async draw(): Promise<PipelineOutput> {
-  readonly #cacheSettings: CacheSettings | undefined
-  /** Of the run itself. */
-  #cache: RequestCache | undefined
     const g = this.#g
     if (this.#texts.length === 0) return this.#output([], new Float32Array(), undefined)
     this.#checkSizes()
@@ -153,12 +155,12 @@ class PipelineRun {
 
     const { initNoiseSigma } = this.#scheduler
     if (start) await offload?.enter(g, 'vae', this.#options.signal)
-    this.#cacheSettings = stepCacheOf(c.className, family, options)
-    checkCacheDivided(this.#cacheSettings, this.#ranks.config)
     const scaled = start
       ? await start.latents(g, this.#scheduler, initial)
       : initial.map((value) => value * initNoiseSigma)
     const network = await this.#encodeTexts(texts)
+    const denoising = this.#denoising(network, g.upload(scaled, this.#latentShape, 'latents'))
+    this.#cache = denoising.cache
     const latents = await denoise(g, {
       ...denoising,
       noise: () => this.#share(noise.next()),
@@ -205,8 +207,6 @@ class PipelineRun {
   }
 
   /** What drawing starts from, if not noise alone. Of a run's noise it takes the first. */
-    const denoising = this.#denoising(network, g.upload(scaled, this.#latentShape, 'latents'))
-    this.#cache = denoising.cache
   #imageStart(noise: RunNoise): ImageStart | undefined {
     const pictures = { all: this.#allPictures, own: this.#dealt }
     const about = { components: this.#c, ranks: this.#ranks, size: this.#size, pictures, options: this.#options }

@@ -34,8 +34,8 @@ export interface RankOutput {
   readonly latents: { readonly data: Float32Array; readonly shape: number[] }
   readonly warnings: string[]
   readonly seed: number | readonly number[] | undefined
-}
   readonly spared?: readonly boolean[]
+}
 
 /** Options of loading that cross threads. */
 export interface PlainLoading

@@ -45,12 +45,12 @@ export function joinedOutput(outputs: readonly PipelineOutput[]): PipelineOutput
     at += latents.data.length
   }
   const pictures = leading.reduce((sum, { latents }) => sum + latents.shape[0], 0)
+  const spared = leading.flatMap((output) => output.spared ?? [])
   return {
     images: leading.flatMap(({ images }) => images),
     latents: { data, shape: [pictures, ...outputs[0].latents.shape.slice(1)] },
-  const spared = leading.flatMap((output) => output.spared ?? [])
     warnings: [...new Set(outputs.flatMap(({ warnings }) => warnings))],
     seed: outputs[0].seed,
+    ...(spared.length > 0 && { spared }),
   }
 }
-    ...(spared.length > 0 && { spared }),
