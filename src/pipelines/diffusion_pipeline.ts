@@ -6,6 +6,7 @@ import type { WeightFormats } from './component_formats.ts'
 import type { Components, Family } from './family.ts'
 import { checkImageToImage } from './input_images.ts'
 import { loadComponents } from './load_components.ts'
+import { type CheckedLora, checkLoras, type LoraInput, type LoraOptions } from './loras/lora_options.ts'
 import type { NetworkFileOptions } from './network_files.ts'
 import { checkOffload, type OffloadMode } from './offload.ts'
 import { openModel } from './open_model.ts'
@@ -27,11 +28,14 @@ export interface FromPretrainedOptions extends Pick<DeviceOptions, 'memory' | 't
    * Default 'f16': as the tier has them.
    */
   weights?: WeightFormats
+  /** Adapters that are merged into the weights as they are loaded: see docs/lora.md. */
+  loras?: readonly LoraInput[]
   /** SD3, FLUX: load the autoencoder's encoder too, which `image` of a call needs. */
   imageToImage?: boolean
   /**
    * 'components' has one of text encoders, transformer and autoencoder on the device at a time, and loads them anew for each
-   * call: less memory, more time, the same pictures. A source that is given stays needed then. Default 'none'.
+   * call: less memory, more time, the same pictures. A source that is given stays needed then, as for other LoRAs later.
+   * Default 'none'.
    */
   offload?: OffloadMode
   /** Instead of the folder's own, by their folders, as diffusers takes components. */
@@ -51,6 +55,17 @@ export interface Pipeline {
   readonly model: string
   readonly device: Device
   readonly components: Components
+  /** The LoRAs in the weights, for calls that do not name their own. */
+  readonly loras: readonly CheckedLora[]
+  /**
+   * Merges a LoRA into the weights, beside those that are there; one that is there gets the new weight. What it changes is read
+   * anew, and nothing else.
+   *
+   * @throws DitError 'bad-argument' for a LoRA of another model, 'corrupt', 'unsupported', 'not-found'; nothing is changed then
+   */
+  loadLora(file: LoraOptions['file'], weight?: number): Promise<void>
+  /** Takes a LoRA out of the weights again, or all: they are then what they would be without it, bit for bit. */
+  unloadLora(file?: LoraOptions['file']): Promise<void>
   /** Frees the weights, and the device unless it was given. */
   dispose(): void
 }
@@ -67,37 +82,44 @@ export const DiffusionPipeline = {
   async fromPretrained(model: string | Source, options: FromPretrainedOptions = {}): Promise<Pipeline> {
     const source = typeof model === 'string' ? await openModel(model, options) : model
     let device = options.device
-    // What is loaded again and again is closed by `dispose`.
-    let close: (() => Promise<void>) | undefined = typeof model === 'string' ? () => source.close() : undefined
+    const close = typeof model === 'string' ? () => source.close() : undefined
     try {
-      const offloads = checkOffload(options.offload) === 'components'
+      checkOffload(options.offload)
       const found = await pipelineClass(source)
       if (options.imageToImage) checkImageToImage(found.className, found.family)
       device ??= await Device.open(await openPlatform(), { memory: options.memory, tier: options.tier })
-      const components = await loadComponents(device, source, found, options, offloads ? close : undefined)
-      if (offloads) close = undefined
+      const components = await loadComponents(device, source, found, options, close)
       const name = typeof model === 'string' ? model : source.name
-      return callable(found.family, name, components, device !== options.device)
+      return callable(found.family, name, components, device !== options.device, checkLoras(options.loras))
     } catch (error) {
+      await close?.()
       if (device && device !== options.device) device.close()
       throw error
-    } finally {
-      await close?.()
     }
   },
 }
 
-function callable(family: Family, model: string, components: Components, ownsDevice: boolean): Pipeline {
-  const pipeline = new LoadedPipeline(family, components)
+function callable(
+  family: Family,
+  model: string,
+  components: Components,
+  ownsDevice: boolean,
+  loras: readonly CheckedLora[],
+): Pipeline {
+  const pipeline = new LoadedPipeline(family, components, loras)
   const call = (prompt: string | string[], options?: PipelineOptions) => pipeline.run(prompt, options)
-  return Object.assign(call, {
+  const callable = Object.assign(call, {
     className: components.className,
     model,
     device: components.device,
     components,
+    loras,
+    loadLora: (file: LoraOptions['file'], weight?: number) => pipeline.loadLora({ file, weight }),
+    unloadLora: (file?: LoraOptions['file']) => pipeline.unloadLora(file),
     dispose: () => {
       pipeline.dispose()
       if (ownsDevice) components.device.close()
     },
   })
+  return Object.defineProperty(callable, 'loras', { get: () => pipeline.loras })
 }

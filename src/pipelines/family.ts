@@ -11,6 +11,7 @@ import type { Scheduler } from '../schedulers/scheduler.ts'
 import type { Binning } from './binning.ts'
 import type { WeightFormats } from './component_formats.ts'
 import type { DenoisingNetwork } from './denoise.ts'
+import type { Loras } from './loras/loras.ts'
 import type { Offload } from './offload.ts'
 import type { PipelineOptions } from './options.ts'
 import type { OwnOption } from './own_options.ts'
@@ -36,6 +37,8 @@ export interface Components {
   /** scheduler_config.json. */
   readonly schedulerConfig: unknown
   readonly preview?: PreviewMap
+  /** The LoRAs in the weights. */
+  readonly loras: Loras
   /** Where weights come and go. */
   readonly offload?: Offload
 }

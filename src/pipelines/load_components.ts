@@ -1,7 +1,6 @@
 import {
   type Component,
   type ComponentOptions,
-  loadComponent,
   type NetworkClass,
   type PreparedComponent,
   prepareComponent,
@@ -16,6 +15,8 @@ import { componentFormats } from './component_formats.ts'
 import { componentVariants } from './component_variants.ts'
 import type { FromPretrainedOptions } from './diffusion_pipeline.ts'
 import type { Components } from './family.ts'
+import { checkLoras } from './loras/lora_options.ts'
+import { Loras } from './loras/loras.ts'
 import { openNetworkFiles } from './network_files.ts'
 import { Offload } from './offload.ts'
 import type { PipelineClass } from './pipeline_class.ts'
@@ -28,9 +29,9 @@ type Share = ComponentOptions['share']
 
 /**
  * Loads what this rank needs of a pipeline: tokenizers first, then a network after the other; with `offload` no network,
- * until it is needed.
+ * until it is needed. LoRAs are merged into what is loaded.
  *
- * @param closeSource for what is loaded later: called where no more will be
+ * @param closeSource called whenever nothing will be read for a while
  */
 export async function loadComponents(
   device: Device,
@@ -45,6 +46,7 @@ export async function loadComponents(
     tokenizers: given,
     offload,
     weights: weightFormats,
+    loras: givenLoras,
     onProgress,
     signal,
   }: FromPretrainedOptions,
@@ -52,7 +54,7 @@ export async function loadComponents(
 ): Promise<Components> {
   const mesh = ranks ?? oneRank()
   const offloads = offload === 'components'
-  const loaded: Record<string, Component<NetworkClass>> = {}
+  const checkedLoras = checkLoras(givenLoras)
   const prepared: Record<string, PreparedComponent<NetworkClass>> = {}
   const own = await openNetworkFiles({ transformer, textEncoders }, Object.keys(networks))
   const closeAll = async () => {
@@ -69,18 +71,27 @@ export async function loadComponents(
     const variants = await componentVariants(source, inFolders, variant)
     for (const [folder, network] of Object.entries(networks)) {
       const share = shareOf(mesh, folder, network, transformerFacts.blocks)
-      const options = {
+      prepared[folder] = await prepareComponent(device, network, source, folder, {
         variant: variants[folder],
         format: formats[folder],
         file: own.files[folder],
-        signal,
         parts: imageToImage ? undefined : (['decode'] as const),
-        onProgress: (done: number, total: number) => onProgress?.(folder, done, total),
-      }
-      if (offloads) prepared[folder] = await prepareComponent(device, network, source, folder, { ...options, share })
-      loaded[folder] = prepared[folder] ?? (await loadComponent(device, network, source, folder, { ...options, share }))
+        share,
+      })
     }
-    const { vae, ...others } = loaded
+    const kept = offloads ? new Offload(device, prepared, { onProgress, close: closeAll }) : undefined
+    const loras = new Loras(prepared, {
+      model: className,
+      random: source.random,
+      onProgress,
+      textsChange: () => kept?.texts.clear(),
+      release: kept ? undefined : closeAll,
+    })
+    await loras.merge(checkedLoras, signal)
+    for (const [folder, { load }] of offloads ? [] : Object.entries(prepared)) {
+      await load({ signal, onProgress: (done, total) => onProgress?.(folder, done, total) })
+    }
+    const { vae, ...others } = prepared as Record<string, Component<NetworkClass>>
     const autoencoder = vae as unknown as Component<'AutoencoderKL'>
     const preview = (await source.exists(PREVIEW_FILE))
       ? previewMap(await readJson(source, PREVIEW_FILE), autoencoder.config.latentChannels)
@@ -97,14 +108,15 @@ export async function loadComponents(
       weights: weightFormats,
       schedulerConfig,
       preview,
-      offload: offloads ? new Offload(device, prepared, { onProgress, close: closeAll }) : undefined,
+      loras,
+      offload: kept,
     }
   } catch (error) {
-    for (const { weights } of Object.values(loaded)) weights.free()
-    if (offloads) await own.close()
+    for (const { weights } of Object.values(prepared)) weights.free()
+    await closeAll()
     throw error
   } finally {
-    if (!offloads) await own.close()
+    if (!offloads) await closeAll()
   }
 }
 

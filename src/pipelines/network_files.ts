@@ -1,8 +1,7 @@
 import { DitError } from '../runtime/errors.ts'
 import { show } from '../runtime/show.ts'
-import { httpSource } from '../runtime/weights/http_source.ts'
 import type { Source, SourceFile } from '../runtime/weights/source.ts'
-import { webAddress } from './open_model.ts'
+import { fileName, openNamedFile } from './named_file.ts'
 
 /** Weights of networks in files of their own, instead of those in the model's folders, whose config.json stay. */
 export interface NetworkFileOptions {
@@ -43,7 +42,7 @@ export async function openNetworkFiles(options: NetworkFileOptions, folders: rea
   try {
     for (const [folder, file] of Object.entries(given)) {
       if (typeof file === 'string') {
-        files[folder] = await openFile(folder, file)
+        files[folder] = await openNamedFile(file, (cause) => noFile(folder, file, cause))
         opened.push(files[folder].source)
       } else {
         files[folder] = file
@@ -72,7 +71,7 @@ export function checkNetworkFiles(
   }
   const given = { ...textEncoders, ...(transformer === undefined ? {} : { transformer }) }
   for (const [folder, file] of Object.entries(given)) {
-    if (typeof file !== 'string' || KINDS.test(nameOf(file))) continue
+    if (typeof file !== 'string' || KINDS.test(fileName(file))) continue
     throw new DitError(
       'bad-argument',
       `${folder} is ${show(file)}, expected a .safetensors or .gguf file`,
@@ -82,24 +81,6 @@ export function checkNetworkFiles(
   return given
 }
 
-function nameOf(given: string): string {
-  const address = webAddress(given)
-  return address === undefined ? given : new URL(address).pathname
-}
-
-async function openFile(folder: string, given: string): Promise<SourceFile> {
-  const address = webAddress(given)
-  const [source, path] = address === undefined ? await inFolder(folder, given) : onServer(address)
-  try {
-    if (await source.exists(path)) return { source, path }
-  } catch (error) {
-    await source.close()
-    throw error
-  }
-  await source.close()
-  throw noFile(folder, given)
-}
-
 const wanted = (folder: string): string =>
   folder === 'transformer'
     ? 'Give a file with the weights of the transformer alone, in diffusers’ names or in those of its authors.'
@@ -107,22 +88,3 @@ const wanted = (folder: string): string =>
 
 const noFile = (folder: string, given: string, cause?: unknown): DitError =>
   new DitError('not-found', `${folder} is ${show(given)}, and there is no such file`, wanted(folder), { cause })
-
-async function inFolder(what: string, path: string): Promise<[Source, string]> {
-  const { openFolder } = await import('../runtime/weights/folder_source.node.ts')
-  const [, folder = '.', file] = /^(?:(.*)[/\\])?([^/\\]*)$/s.exec(path) ?? []
-  try {
-    return [await openFolder(folder || '/'), file]
-  } catch (error) {
-    if (error instanceof DitError && error.kind === 'not-found') throw noFile(what, path, error)
-    throw error
-  }
-}
-
-function onServer(address: string): [Source, string] {
-  const url = new URL(address)
-  const at = url.pathname.lastIndexOf('/') + 1
-  const file = decodeURIComponent(url.pathname.slice(at))
-  url.pathname = url.pathname.slice(0, at)
-  return [httpSource(url), file]
-}

@@ -161,6 +161,7 @@ const BESIDE_TEXTS: readonly (keyof PipelineOptions)[] = [
   'useResolutionBinning',
   'outputType',
   'enableTiling',
+  'loras', // what they change makes it forget all texts
   'onStep',
   'signal',
 ]

@@ -3,6 +3,7 @@ import type { CudaCard } from '../schedulers/cuda_generator.ts'
 import type { Generator } from '../schedulers/generator.ts'
 import type { DitImage } from './image/image.ts'
 import type { RgbBytes } from './image/lanczos.ts'
+import type { LoraInput } from './loras/lora_options.ts'
 
 /** What a caller hears after each denoising step. */
 export interface StepInfo {
@@ -92,6 +93,11 @@ export interface PipelineOptions {
   outputType?: 'pil' | 'latent'
   /** Decode pictures that are larger than the autoencoder was trained on in tiles: less memory, nearly the same picture. */
   enableTiling?: boolean
+  /**
+   * The LoRAs of this call, each a file or { file, weight }, instead of those that are loaded; [] for none. Weights are
+   * changed where the call before had others.
+   */
+  loras?: readonly LoraInput[]
   onStep?: (info: StepInfo) => void | Promise<void>
   signal?: AbortSignal
 }

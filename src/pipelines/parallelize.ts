@@ -1,6 +1,8 @@
+import { DitError } from '../runtime/errors.ts'
 import type { Pipeline } from './diffusion_pipeline.ts'
 import type { EngineConfig } from './engine_args.ts'
 import type { Components } from './family.ts'
+import { type CheckedLora, nameOf } from './loras/lora_options.ts'
 import type { PipelineOutput } from './options.ts'
 import { type StartTeamOptions, startTeam } from './team/start_team.ts'
 import type { Team, TeamOptions } from './team/team.ts'
@@ -26,8 +28,18 @@ export async function parallelize(
 ): Promise<ParallelPipeline> {
   const model = typeof pipe === 'string' ? pipe : pipe.model
   const { imageToImage, weights } = typeof pipe === 'string' ? {} : (pipe.components as Partial<Components>)
+  const loras = typeof pipe === 'string' ? undefined : pipe.loras.map(plainLora)
   if (typeof pipe !== 'string') pipe.dispose()
-  const team = await startTeam(model, parallel, { kind, variant, imageToImage, weights, ...options })
+  const team = await startTeam(model, parallel, { kind, variant, imageToImage, weights, loras, ...options })
   const call = (prompt: string | string[], given?: TeamOptions) => team.run(prompt, given)
   return Object.assign(call, { team, dispose: () => team.close() })
+}
+
+function plainLora({ file, weight }: CheckedLora): { file: string; weight: number } {
+  if (typeof file === 'string') return { file, weight }
+  throw new DitError(
+    'bad-argument',
+    `the LoRA ${nameOf(file)} is a file of a source, which other ranks cannot read`,
+    'Load it by its path or address.',
+  )
 }

@@ -5,10 +5,12 @@ import { Crew } from '../parallel/crew/crew.ts'
 import { dealt } from '../parallel/crew/dealt.ts'
 import { oneRank, type Ranks } from '../parallel/crew/ranks.ts'
 import { throwIfAborted } from '../runtime/abort.ts'
+import { DitError } from '../runtime/errors.ts'
 import { storedAs } from '../runtime/kernels.ts'
 import { gather } from '../runtime/ops/index.ts'
 import { Recorder } from '../runtime/recorder.ts'
 import type { Share } from '../runtime/shares.ts'
+import { show } from '../runtime/show.ts'
 import { BYTES_PER_ELEMENT, type Tensor } from '../runtime/tensor.ts'
 import { createScheduler } from '../schedulers/index.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
@@ -19,6 +21,7 @@ import type { DitImage } from './image/image.ts'
 import type { RgbBytes } from './image/lanczos.ts'
 import { checkEncoding, ImageStart, leaveOutSteps } from './image_to_image.ts'
 import { inputImages, withImageDefaults } from './input_images.ts'
+import { type CheckedLora, checkLoras, type LoraOptions, nameOf, sameFile } from './loras/lora_options.ts'
 import { RunNoise } from './noise.ts'
 import { textKey } from './offload.ts'
 import { checkNumber, type PipelineOptions, type PipelineOutput } from './options.ts'
@@ -35,11 +38,14 @@ export class LoadedPipeline {
   readonly family: Family
   readonly components: Components
   readonly #recorder: Recorder
+  #loras: readonly CheckedLora[]
   #busy: Promise<unknown> = Promise.resolve()
 
-  constructor(family: Family, components: Components) {
+  /** @param loras those that are merged into the weights */
+  constructor(family: Family, components: Components, loras: readonly CheckedLora[] = []) {
     this.family = family
     this.components = components
+    this.#loras = loras
     this.#recorder = new Recorder(components.device)
   }
 
@@ -48,7 +54,12 @@ export class LoadedPipeline {
     const run = this.#busy.then(async () => {
       const g = this.#recorder
       try {
-        return await g.device.during(() => new PipelineRun(this.family, this.components, g, prompt, options).draw())
+        return await g.device.during(async () => {
+          const { family, components } = this
+          const run = new PipelineRun(family, components, g, prompt, options)
+          await components.loras.merge(options.loras ? checkLoras(options.loras) : this.#loras, options.signal)
+          return run.draw()
+        })
       } catch (error) {
         // The other ranks need not wait for what will not come.
         this.components.ranks?.fabric?.fail(error)
@@ -61,11 +72,45 @@ export class LoadedPipeline {
     return run
   }
 
+  /** Those that calls draw with which name none. */
+  get loras(): readonly CheckedLora[] {
+    return this.#loras
+  }
+
+  async loadLora(lora: LoraOptions): Promise<void> {
+    const [checked] = checkLoras([lora])
+    return this.#change((loras) => [...loras.filter(({ file }) => !sameFile(file, checked.file)), checked])
+  }
+
+  async unloadLora(file?: LoraOptions['file']): Promise<void> {
+    return this.#change((loras) => {
+      const left = loras.filter((one) => file !== undefined && !sameFile(one.file, file))
+      if (file === undefined || left.length < loras.length) return left
+      throw new DitError(
+        'bad-argument',
+        `the LoRA ${show(nameOf(file))} is not loaded`,
+        loras.length > 0 ? `Loaded are ${loras.map((one) => nameOf(one.file)).join(', ')}.` : 'None is.',
+      )
+    })
+  }
+
+  /** In its turn among calls. */
+  #change(to: (loras: readonly CheckedLora[]) => readonly CheckedLora[]): Promise<void> {
+    const changed = this.#busy.then(async () => {
+      const loras = to(this.#loras)
+      await this.components.loras.merge(loras)
+      this.#loras = loras
+    })
+    this.#busy = changed.catch(() => {})
+    return changed
+  }
+
   /** Frees the weights. */
   dispose(): void {
     for (const { weights } of [...Object.values(this.components.networks), this.components.vae]) weights.free()
     this.components.device.arena.trim()
     void this.components.offload?.close()
+    void this.components.loras.close()
   }
 }
 

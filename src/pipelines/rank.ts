@@ -8,6 +8,7 @@ import { DitError } from '../runtime/errors.ts'
 import { currentRuntime, openPlatform, type PlatformOptions } from '../runtime/platform/platform.ts'
 import { DiffusionPipeline, type FromPretrainedOptions, type Pipeline } from './diffusion_pipeline.ts'
 import type { DitImage } from './image/image.ts'
+import type { PlainLoraInput } from './loras/lora_options.ts'
 import { type MeasuredShapes, measureRank, type RankFigures } from './mesh_plan/measure_rank.ts'
 import type { PipelineOptions } from './options.ts'
 import { Calls, type Outcome, type PlainFailure, typedFailure } from './outcome.ts'
@@ -43,12 +44,16 @@ export interface PlainLoading
   /** As there; files of a source cross no thread. */
   readonly transformer?: string
   readonly textEncoders?: Readonly<Record<string, string>>
+  readonly loras?: readonly PlainLoraInput[]
   /** Where it draws together with others. */
   readonly place?: Place
   /** Which adapter to open; the runtime's best by default. */
   readonly platform?: PlatformOptions
 }
-type PlainCall = Omit<PipelineOptions, 'onStep' | 'signal'>
+/** Options of a call that cross threads. */
+export interface PlainCall extends Omit<PipelineOptions, 'onStep' | 'signal' | 'loras'> {
+  readonly loras?: readonly PlainLoraInput[]
+}
 type OnProgress = NonNullable<FromPretrainedOptions['onProgress']>
 type OnStep = (step: RankStep) => void
 
@@ -66,21 +71,15 @@ const rank = {
   load(call: number, model: string, options: PlainLoading, onProgress?: OnProgress): Promise<Outcome<string>> {
     return calls.outcome(call, async (signal, told) => {
       await unload()
-      const { place, platform, memory, tier, variant, transformer, textEncoders, offload, weights, imageToImage } =
-        options
+      const { place, platform, memory, tier, ...plain } = options
       try {
         // One that is open has compiled its kernels.
         device ??= await Device.open(await openPlatform(platform), { memory, tier })
         placed = place && (await takePlace(device, place))
         pipeline = await DiffusionPipeline.fromPretrained(model, {
+          ...plain,
           device,
           ranks: placed?.ranks,
-          variant,
-          transformer,
-          textEncoders,
-          offload,
-          weights,
-          imageToImage,
           signal,
           onProgress: onProgress && ((...news) => told(onProgress(...news))),
         })

@@ -6,7 +6,7 @@ import type { FromPretrainedOptions } from './diffusion_pipeline.ts'
 import { webAddress } from './open_model.ts'
 import type { PipelineOptions } from './options.ts'
 import { type Outcome, plainFailure, typedFailure } from './outcome.ts'
-import type { PlainLoading, RankApi, RankOutput, RankStep } from './rank.ts'
+import type { PlainCall, PlainLoading, RankApi, RankOutput, RankStep } from './rank.ts'
 import type { Place } from './team/place.ts'
 
 /** A pipeline in a worker of its own: the calling thread stays free while it draws. */
@@ -15,7 +15,7 @@ export interface Rank {
   readonly deviceName: string
   run(
     prompt: string | string[],
-    options?: Omit<PipelineOptions, 'onStep'> & { onStep?: (step: RankStep) => void },
+    options?: PlainCall & Pick<PipelineOptions, 'signal'> & { onStep?: (step: RankStep) => void },
   ): Promise<RankOutput>
   /** Ends what it waits for from other ranks, since one of them failed. */
   interrupt(error: DitError): void
@@ -67,12 +67,15 @@ export interface Thread {
  * @throws DitError as DiffusionPipeline.fromPretrained does; 'device-lost' where the worker does not start
  */
 export async function startRank(model: string, options: RankOptions = {}): Promise<Rank> {
-  const { worker, process, onProgress, signal, transformer, textEncoders, ...given } = options
+  const { worker, process, onProgress, signal, transformer, textEncoders, loras, ...given } = options
   // Relative addresses are meant from the page, not from the worker's script.
   const placeOf = (file: string) => webAddress(file) ?? file
   const encoders = Object.entries(textEncoders ?? {}).map(([folder, file]) => [folder, placeOf(file)])
+  const lorasThere = (given: PlainCall['loras']) =>
+    given?.map((lora) => (typeof lora === 'string' ? placeOf(lora) : { ...lora, file: placeOf(lora.file) }))
   const loading = {
     ...given,
+    loras: lorasThere(loras),
     transformer: transformer && placeOf(transformer),
     textEncoders: Object.fromEntries(encoders),
   }
@@ -112,8 +115,13 @@ export async function startRank(model: string, options: RankOptions = {}): Promi
     const deviceName = await load(signal, loading.place)
     return {
       deviceName,
-      run: (prompt, { onStep, signal: stop, ...plain } = {}) =>
-        answer(stop, (call) => api.run(call, prompt, plain, onStep && proxy(onStep)) as Promise<Outcome<RankOutput>>),
+      run: (prompt, { onStep, signal: stop, ...given } = {}) => {
+        const plain = { ...given, loras: lorasThere(given.loras) }
+        return answer(
+          stop,
+          (call) => api.run(call, prompt, plain, onStep && proxy(onStep)) as Promise<Outcome<RankOutput>>,
+        )
+      },
       interrupt: (error) => void api.interrupt(plainFailure(error)),
       takePlace: async (place) => void (await load(undefined, place)),
       meetAgain: (place) => answer(undefined, (call) => api.meetAgain(call, handedOver(place, place))),

@@ -27,6 +27,11 @@ export class TextCache {
     return entry
   }
 
+  /** Forgets all: the encoders are others now. */
+  clear(): void {
+    this.#entries.clear()
+  }
+
   /** Keeps them, in place of those that were not used for longest. */
   set(key: string, entry: readonly EncodedTexts[]): void {
     this.#entries.delete(key)

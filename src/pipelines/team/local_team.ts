@@ -28,13 +28,12 @@ export async function startLocalTeam(
     options.device ?? (await Device.open(await openPlatform(), { memory: options.memory, tier: options.tier }))
   const mesh = new LocalMesh(device, config)
   if (trace) mesh.trace()
-  const reloads = options.offload === 'components'
   const pipes: Pipeline[] = []
   const close = async () => {
     for (const pipe of pipes) pipe.dispose()
     await mesh.close()
     if (device !== options.device) device.close()
-    if (typeof model === 'string' && reloads) await source.close()
+    if (typeof model === 'string') await source.close()
   }
   try {
     for (const rank of mesh.ranks) {
@@ -44,7 +43,8 @@ export async function startLocalTeam(
     await close()
     throw error
   } finally {
-    if (typeof model === 'string' && !reloads) await source.close()
+    // What is read later opens it again.
+    if (typeof model === 'string') await source.close()
   }
 
   async function draw(prompt: string | string[], options: TeamOptions): Promise<PipelineOutput> {

@@ -1,5 +1,6 @@
 import type { Span } from '../../parallel/trace/timeline.ts'
 import type { DitImage } from '../image/image.ts'
+import type { PlainLoraInput } from '../loras/lora_options.ts'
 import type { PipelineOptions, PipelineOutput, SeededGenerator } from '../options.ts'
 
 /** What is heard after each denoising step, of the first crew's pictures. */
@@ -12,7 +13,9 @@ export interface TeamStep {
   preview(): Promise<DitImage[]>
 }
 
-export interface TeamOptions extends Omit<PipelineOptions, 'onStep' | 'generator'> {
+export interface TeamOptions extends Omit<PipelineOptions, 'onStep' | 'generator' | 'loras'> {
+  /** As there; a file of a source crosses no thread. */
+  loras?: readonly PlainLoraInput[]
   /** Whose numbers a seed gives; each rank draws them for itself. */
   generator?: SeededGenerator
   onStep?: (step: TeamStep) => void | Promise<void>

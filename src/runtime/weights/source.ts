@@ -22,6 +22,7 @@ export interface Source {
   readonly random?: boolean
   /** Reading weights leaves targets as they are: only headers of their files are read. */
   readonly headersOnly?: boolean
+  /** Gives up what it keeps open between readings; what is read afterwards opens it again. */
   close(): Promise<void>
 }
 
