@@ -41,9 +41,11 @@ export async function withJob(
 
 /** Goes on with the job that the folder holds, or begins one. @throws DitError where the folder holds another job */
 async function openManifest(settings: Settings): Promise<Manifest> {
-  const { outputDirectory: folder, model, variant, transformer, textEncoders, weights } = settings
+  const { outputDirectory: folder, model, variant, transformer, textEncoders, weights, loras } = settings
   const { seed, ...call } = settings.call
-  const rest = JSON.parse(JSON.stringify({ model: nameOf(model), variant, transformer, textEncoders, weights, call }))
+  const rest = JSON.parse(
+    JSON.stringify({ model: nameOf(model), variant, transformer, textEncoders, weights, loras, call }),
+  )
   const there = await Manifest.read(folder)
   if (!there) return Manifest.begin(folder, { seed: seed ?? randomSeed(), ...rest })
   const asked: JobLine['job'] = { seed: seed ?? there.job.seed, ...rest }

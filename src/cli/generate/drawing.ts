@@ -1,6 +1,7 @@
 import type { ParallelConfig } from '../../parallel/config/parallel_config.ts'
 import type { Span } from '../../parallel/trace/timeline.ts'
 import { DiffusionPipeline } from '../../pipelines/diffusion_pipeline.ts'
+import type { PlainLora } from '../../pipelines/loras/lora_options.ts'
 import { type ModelFacts, modelFacts } from '../../pipelines/model_facts.ts'
 import type { OffloadMode } from '../../pipelines/offload.ts'
 import type { PipelineOutput } from '../../pipelines/options.ts'
@@ -38,6 +39,7 @@ export interface Loading {
   readonly textEncoders: Readonly<Record<string, string>> | undefined
   readonly offload: OffloadMode
   readonly weights: string | undefined
+  readonly loras: readonly PlainLora[] | undefined
   /** Whether drawing starts from pictures. */
   readonly imageToImage: boolean
   readonly choice: DeviceChoice
@@ -50,7 +52,7 @@ export interface Loading {
 
 /** One device. */
 export async function drawAlone(loading: Loading, device: Device): Promise<Drawing> {
-  const { source, variant, transformer, textEncoders, offload, weights, imageToImage, io } = loading
+  const { source, variant, transformer, textEncoders, offload, weights, loras, imageToImage, io } = loading
   const facts = await modelFacts(source)
   const began = performance.now()
   const pipe = await device.phase('load', () =>
@@ -61,6 +63,7 @@ export async function drawAlone(loading: Loading, device: Device): Promise<Drawi
       textEncoders,
       offload,
       weights,
+      loras,
       imageToImage,
       signal: io.signal,
       onProgress: progressOn(io),
@@ -82,7 +85,8 @@ export async function drawTogether(
   config: ParallelConfig,
   kind: TeamKind | undefined,
 ): Promise<Drawing> {
-  const { source, model, variant, transformer, textEncoders, offload, weights, imageToImage, choice, io } = loading
+  const { source, model, variant, transformer, textEncoders, offload, weights, loras, imageToImage, choice, io } =
+    loading
   const facts = await modelFacts(source)
   const began = performance.now()
   const team = await startTeam(model, config, {
@@ -92,6 +96,7 @@ export async function drawTogether(
     textEncoders,
     offload,
     weights,
+    loras,
     imageToImage,
     memory: choice.memory,
     tier: choice.tier,

@@ -38,6 +38,12 @@ export const GENERATE_OPTIONS: readonly OptionSpec[] = [
     help: 'int8 and int4 keep the linear weights of the transformer and the text encoders in about 8.5 and 4.5 bits, made of what the model has: less memory, nearly the same pictures. A format a component: transformer=int4,text_encoder_3=int8. Default: f16, which is f32 in tier f32.',
   },
   {
+    name: 'lora',
+    type: 'texts',
+    value: 'FILE[:WEIGHT]',
+    help: 'Adapters to merge into the weights, each a .safetensors file by its path or http(s) address, as diffusers, peft and kohya-ss write it, and how strong it is to be. Default weight: 1.',
+  },
+  {
     name: 'output_directory',
     type: 'text',
     value: 'FOLDER',

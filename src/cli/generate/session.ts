@@ -63,6 +63,7 @@ export async function withSession(
       textEncoders: settings.textEncoders,
       offload: settings.offload,
       weights: settings.weights,
+      loras: settings.loras,
       imageToImage: settings.call.image !== undefined,
       choice: deviceChoice(args),
       traced: args.has('trace'),

@@ -1,4 +1,5 @@
 import { readFormats } from '../../pipelines/component_formats.ts'
+import { checkLoras, type PlainLora, readLora } from '../../pipelines/loras/lora_options.ts'
 import { TEXT_ENCODERS } from '../../pipelines/network_files.ts'
 import { OFFLOAD_MODES, type OffloadMode } from '../../pipelines/offload.ts'
 import { randomModelName } from '../../pipelines/random_models/random_source.ts'
@@ -24,6 +25,8 @@ export interface Settings {
   offload: OffloadMode
   /** In what format linear weights are kept. */
   weights: string | undefined
+  /** Adapters; undefined where there are none. */
+  loras: readonly PlainLora[] | undefined
   /** As the pipeline takes them; latents and images come from their files later. */
   call: Omit<TeamOptions, 'onStep'>
 }
@@ -47,6 +50,7 @@ export function readSettings(args: ParsedArgs, prompts = args.texts('prompt')): 
     textEncoders: readTextEncoders(args),
     offload: readOffload(args),
     weights: readWeights(args),
+    loras: readLoras(args),
     call: { ...call, seed: args.number('seed') },
   }
 }
@@ -75,6 +79,17 @@ export function readWeights(args: ParsedArgs): string | undefined {
     throw error
   }
   return given
+}
+
+/** Adapters and their weights. @throws UsageError for what is no file or no weight */
+export function readLoras(args: ParsedArgs): readonly PlainLora[] | undefined {
+  if (!args.has('lora')) return undefined
+  try {
+    return checkLoras(args.texts('lora').map(readLora)) as PlainLora[]
+  } catch (error) {
+    if (error instanceof DitError) throw new UsageError(`--lora: ${error.message}`, error.hint)
+    throw error
+  }
 }
 
 /** The folder of the model. @throws UsageError where none is given and none is installed */

@@ -68,7 +68,7 @@ export async function writeLatents(output: PipelineOutput, facts: ModelFacts, se
 function common(
   output: Pick<PipelineOutput, 'seed'>,
   facts: ModelFacts,
-  { model, latentsFile, weights, call: asked }: Settings,
+  { model, latentsFile, weights, loras, call: asked }: Settings,
 ) {
   const { schedulerConfig } = facts
   const call = withImageDefaults(facts.family, asked)
@@ -86,6 +86,7 @@ function common(
     guidance_scale: String(call.guidanceScale ?? facts.family.defaults.guidanceScale),
     model: basename(resolve(model)),
     ...(weights !== undefined && { weights }),
+    ...(loras && { lora: loras.map(({ file, weight }) => `${basename(file)}:${weight}`).join(' ') }),
     pipeline: facts.className,
     scheduler: String((schedulerConfig as { _class_name?: unknown })._class_name),
     software: `webdit ${VERSION}`,

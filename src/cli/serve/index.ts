@@ -8,7 +8,7 @@ import type { CliIo, Command, ParsedArgs } from '../command.ts'
 import { deviceChoice } from '../device_options.ts'
 import type { Loading } from '../generate/drawing.ts'
 import { meshOf } from '../generate/mesh.ts'
-import { readModel, readOffload, readTextEncoders, readWeights } from '../generate/settings.ts'
+import { readLoras, readModel, readOffload, readTextEncoders, readWeights } from '../generate/settings.ts'
 import { PACKAGE_FOLDER, VERSION } from '../package_info.ts'
 import { meshesOf, openDrawers } from './open_drawers.ts'
 import { SERVE_DESCRIPTION, SERVE_OPTIONS } from './options.ts'
@@ -45,6 +45,7 @@ async function serveModel(args: ParsedArgs, io: CliIo, settings: ServeSettings, 
     textEncoders: readTextEncoders(args),
     offload: readOffload(args),
     weights: readWeights(args),
+    loras: readLoras(args),
     imageToImage: false,
     choice: deviceChoice(args),
     traced: false,
