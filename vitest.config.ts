@@ -38,7 +38,13 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       // One device for many files: a kernel is compiled once, which is most of what small tests take on a CPU.
-      { test: { ...shared, name: 'together', include: together, exclude: MOCKING, isolate: false } },
+      {
+        test: {
+          ...shared,
+          ...{ name: 'together', include: together, exclude: MOCKING, isolate: false },
+          setupFiles: ['test/support/leaves_nothing.ts'],
+        },
+      },
       { test: { ...shared, name: 'apart', include: ['test/**/*.test.ts'], exclude: together } },
       { test: { ...shared, name: 'mocking', include: MOCKING } },
     ],

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bertConfig } from '../../src/models/bert/config.ts'
 import { type BertInputs, bertEncoder, bertPooler } from '../../src/models/bert/encoder.ts'
 import type { Component } from '../../src/models/component.ts'
@@ -40,6 +40,7 @@ describe('its states', () => {
   beforeAll(async () => {
     bert = await goldenComponent('BertModel', 'text_bert_small')
   })
+  afterAll(() => bert.weights.free())
 
   async function states(inputs: Omit<BertInputs, 'batch'> & { batch?: number }): Promise<Float32Array> {
     const g = await testRecorder()

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { clipTextConfig } from '../../src/models/clip/config.ts'
 import { clipTextEncoder, clipTextProjection, endPositions, hiddenOfSkip } from '../../src/models/clip/encoder.ts'
 import { type Component, loadComponent } from '../../src/models/component.ts'
@@ -62,6 +62,7 @@ describe('its states', () => {
   beforeAll(async () => {
     clip = await goldenComponent('CLIPTextModelWithProjection', 'text_clip_small_projection')
   })
+  afterAll(() => clip.weights.free())
 
   interface Asked {
     batch?: number

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DiffusionPipeline } from '../../src/pipelines/diffusion_pipeline.ts'
 import { FAMILIES } from '../../src/pipelines/families/index.ts'
 import { type Components, networkOf } from '../../src/pipelines/family.ts'
@@ -19,13 +19,15 @@ const SIZE = { height: 64, width: 64 }
 const SHAPE = [2, 4, 8, 8]
 const STEPS = 4
 
+let pipe: DiffusionPipeline
 let components: Components
 beforeAll(async () => {
-  const pipe = await DiffusionPipeline.fromPretrained(join(GOLDEN, 'pipeline_pixart_sigma'), {
+  pipe = await DiffusionPipeline.fromPretrained(join(GOLDEN, 'pipeline_pixart_sigma'), {
     device: await testDevice(),
   })
   components = pipe.components
 })
+afterAll(() => pipe.dispose())
 
 /** The network's mean prediction for latents on the host, without guidance. */
 async function predict(latents: Float64Array, timestep: number): Promise<Float32Array> {

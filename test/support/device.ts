@@ -11,6 +11,9 @@ export const testDevice = (): Promise<Device> => {
   return opened
 }
 
+/** The device, where a test has asked for it. */
+export const openedTestDevice = (): Promise<Device> | undefined => opened
+
 export const testRecorder = async (): Promise<Recorder> => new Recorder(await testDevice())
 
 /** Runs `body` on uploaded arrays and reads the tensor it returns. */
