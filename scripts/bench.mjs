@@ -1,5 +1,5 @@
 // npm run bench -- [arguments of bench/main.ts], or with the name of another program and its arguments:
-// npm run bench -- processes | threads | mesh | model | load | matrix | linear | quality …
+// npm run bench -- processes | threads | mesh | model | load | matrix | linear | quality | caches …
 import { bundle, run } from './bundle.mjs'
 
 const programs = await bundle('bench', {
@@ -12,5 +12,6 @@ const programs = await bundle('bench', {
   matrix: 'bench/matrix/main.ts',
   linear: 'bench/weights/speed.ts',
   quality: 'bench/weights/quality.ts',
+  caches: 'bench/caches/sweep.ts',
 })
 await run(programs[process.argv[2]] ?? programs.main)

@@ -40,6 +40,22 @@ describe('webdit bench', () => {
     expect(await psnr('--use_cfg_parallel', '--compare', 'yes')).toBe('infinite')
   })
 
+  it('tells what a step cache spared, and compares with the same without it', async () => {
+    const { code, out } = await bench('--use_fbcache', '--fbcache_threshold', '1', '--output_type', 'pil')
+    expect(code).toBe(0)
+    const [spared, full] = ['step', 'without'].map((start) => out.find((line) => line.startsWith(start)))
+    expect(spared).toBe('step cache: spared 1 of 2 passes through the network')
+    const decibels = /^without the step cache: [0-9.]+ s, [0-9.]+ times as long; PSNR ([0-9.]+) dB$/.exec(full!)?.[1]
+    expect(Number(decibels)).toBeGreaterThan(10)
+    // A cache that spares nothing draws the same picture.
+    const idle = await generate('--use_fbcache', '--fbcache_threshold', '0', '--output_type', 'pil', '--compare', 'yes')
+    expect(idle.err.join('\n')).toContain('step cache: spared 0 of 3 passes')
+    expect(idle.err.join('\n')).toMatch(/times as long; PSNR infinite dB/)
+    expect((await generate('--compare', 'perhaps')).err.join('\n')).toContain(
+      '--compare is "perhaps", expected yes or no',
+    )
+  })
+
   it('times the calls behind the warm-up, and writes them as xDiT’s runner does, with the last pictures', async () => {
     const { code, out, err } = await bench('--num_iterations', '3', '--warmup_calls', '1')
     expect(code).toBe(0)

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { DiffusionPipeline } from '../../src/pipelines/diffusion_pipeline.ts'
+import { DiffusionPipeline, type Pipeline } from '../../src/pipelines/diffusion_pipeline.ts'
 import { FAMILIES } from '../../src/pipelines/families/index.ts'
 import { type Components, networkOf } from '../../src/pipelines/family.ts'
 import type { PipelineOptions } from '../../src/pipelines/options.ts'
@@ -19,7 +19,7 @@ const SIZE = { height: 64, width: 64 }
 const SHAPE = [2, 4, 8, 8]
 const STEPS = 4
 
-let pipe: DiffusionPipeline
+let pipe: Pipeline
 let components: Components
 beforeAll(async () => {
   pipe = await DiffusionPipeline.fromPretrained(join(GOLDEN, 'pipeline_pixart_sigma'), {

@@ -4,7 +4,7 @@ import { GENERATE_OPTIONS } from '../generate/options.ts'
 /** What of `generate` a table of prompts has no use for: it says these itself, or they are of one run. */
 const LEFT_OUT = [
   ...['prompt', 'prompt_2', 'prompt_3', 'num_images_per_prompt', 'output_type', 'latents', 'image', 'strength'],
-  ...['profile', 'trace'],
+  ...['profile', 'trace', 'compare'],
 ]
 
 const OWN: readonly OptionSpec[] = [

@@ -1,5 +1,6 @@
 import type { PipelineOutput } from '../../pipelines/options.ts'
 import { drawAlone } from '../generate/drawing.ts'
+import { decibelText, withoutCache } from '../generate/full_run.ts'
 import { draw, type Session } from '../generate/session.ts'
 import { psnrOf } from '../verify/compare.ts'
 
@@ -18,14 +19,9 @@ export async function comparedLine(session: Session, output: PipelineOutput): Pr
   try {
     const alone = await drawAlone(loading, opened.device)
     try {
-      // The seed that was drawn, where none was given.
-      const seed = output.seed as number | number[] | undefined
-      const same = { ...session, settings: { ...session.settings, call: { ...session.settings.call, seed } } }
-      const { images } = await draw(same, alone, () => {})
+      const { images } = await draw(withoutCache(session, output), alone, () => {})
       const decibels = images.map((image, i) => psnrOf(image.data, output.images[i].data, 255))
-      const mean = decibels.reduce((a, b) => a + b, 0) / decibels.length
-      const each = decibels.length > 1 ? `, each ${decibels.map(shown).join(' ')}` : ''
-      return `PSNR against one device: ${shown(mean)} dB${each}`
+      return `PSNR against one device: ${decibelText(decibels)}`
     } finally {
       await alone.close()
     }
@@ -33,5 +29,3 @@ export async function comparedLine(session: Session, output: PipelineOutput): Pr
     opened.close()
   }
 }
-
-const shown = (decibels: number): string => (Number.isFinite(decibels) ? decibels.toFixed(1) : 'infinite')

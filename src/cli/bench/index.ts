@@ -3,6 +3,7 @@ import { writeWhole } from '../../pipelines/image/write_file.node.ts'
 import type { PipelineOutput } from '../../pipelines/options.ts'
 import { type CliIo, type Command, type ParsedArgs, UsageError } from '../command.ts'
 import type { Drawing } from '../generate/drawing.ts'
+import { compareChoice, fullRunLine, sparedLine } from '../generate/full_run.ts'
 import { measured, writeProfile } from '../generate/profile.ts'
 import { draw, type Session, withDevice, withSession, write } from '../generate/session.ts'
 import { comparedLine, compares } from './compared.ts'
@@ -45,7 +46,13 @@ async function bench(args: ParsedArgs, io: CliIo): Promise<number> {
           timings.push(timing)
           last = output
         }
-        if (last) await report(session, drawing, timings, last, predicted)
+        if (last) {
+          await report(session, drawing, timings, last, predicted)
+          if (last.spared && choice !== 'no') {
+            const seconds = timings.reduce((sum, { call }) => sum + call, 0) / timings.length
+            io.print(await fullRunLine(session, drawing, last, seconds))
+          }
+        }
         const { trace } = session
         if (trace !== undefined && device) {
           const { profile } = await measured(device, () => timedCall(session, drawing, 'measured call'))
@@ -58,12 +65,6 @@ async function bench(args: ParsedArgs, io: CliIo): Promise<number> {
     if (compared && last) io.print(await comparedLine(session, last))
   })
   return 0
-}
-
-function compareChoice(args: ParsedArgs): string | undefined {
-  const asked = args.text('compare')
-  if (asked === undefined || asked === 'yes' || asked === 'no') return asked
-  throw new UsageError(`--compare is ${JSON.stringify(asked)}, expected yes or no`)
 }
 
 async function timedCall(session: Session, drawing: Drawing, what: string) {
@@ -88,6 +89,8 @@ async function report(
   for (const warning of output.warnings) io.note(`warning: ${warning}`)
   const pictures = output.latents.shape[0]
   for (const line of summary(timings, pictures)) io.print(line)
+  const spared = sparedLine(output)
+  if (spared) io.print(spared)
   if (predicted !== undefined) {
     for (const line of predictedLine(
       predicted,

@@ -17,9 +17,9 @@ export const BENCH_OPTIONS: readonly OptionSpec[] = [
     name: 'compare',
     type: 'text',
     value: 'yes|no',
-    help: 'Draw the same on one device, and tell the PSNR of what ranks drew. Default: where they work with keys of the step before (PipeFusion, DistriFusion).',
+    help: 'Draw the same on one device, and tell the PSNR of what ranks drew; with a step cache, draw the same without it, and tell the PSNR and how long that took. Default: with a cache, and where ranks work with keys of the step before (PipeFusion, DistriFusion).',
   },
-  ...GENERATE_OPTIONS.map((option) =>
+  ...GENERATE_OPTIONS.filter(({ name }) => name !== 'compare').map((option) =>
     option.name === 'profile'
       ? {
           ...option,

@@ -2,6 +2,7 @@ import type { PipelineOutput } from '../../pipelines/options.ts'
 import type { Profile } from '../../runtime/profiling/profile.ts'
 import type { CliIo, Command, ParsedArgs } from '../command.ts'
 import type { Drawing } from './drawing.ts'
+import { compareChoice, fullRunLine, sparedLine } from './full_run.ts'
 import { GENERATE_DESCRIPTION, GENERATE_OPTIONS } from './options.ts'
 import { measured, writeProfile } from './profile.ts'
 import { duration, StepProgress } from './progress.ts'
@@ -18,13 +19,14 @@ export const generateCommand: Command = {
 }
 
 async function generate(args: ParsedArgs, io: CliIo): Promise<number> {
+  const compared = compareChoice(args) === 'yes'
   await withSession(args, io, (session) =>
     withDevice(session, async (load, device) => {
       const { trace } = session
       const loadAndDraw = async () => {
         const drawing = await load()
         try {
-          const output = await drawOnce(session, drawing)
+          const output = await drawOnce(session, drawing, compared)
           await writeTimeline(session, drawing)
           return { drawing, output }
         } catch (error) {
@@ -42,7 +44,7 @@ async function generate(args: ParsedArgs, io: CliIo): Promise<number> {
   return 0
 }
 
-async function drawOnce(session: Session, drawing: Drawing): Promise<PipelineOutput> {
+async function drawOnce(session: Session, drawing: Drawing, compared: boolean): Promise<PipelineOutput> {
   const { io } = session
   const began = performance.now()
   const progress = new StepProgress(io)
@@ -51,6 +53,10 @@ async function drawOnce(session: Session, drawing: Drawing): Promise<PipelineOut
   for (const warning of output.warnings) io.note(`warning: ${warning}`)
   const count = output.latents.shape[0]
   const what = `${count} ${count === 1 ? 'picture' : 'pictures'}`
-  io.note(`drew ${what} in ${duration((performance.now() - began) / 1000)}`)
+  const seconds = (performance.now() - began) / 1000
+  io.note(`drew ${what} in ${duration(seconds)}`)
+  const spared = sparedLine(output)
+  if (spared) io.note(spared)
+  if (spared && compared) io.note(await fullRunLine(session, drawing, output, seconds))
   return output
 }

@@ -57,6 +57,12 @@ export const GENERATE_OPTIONS: readonly OptionSpec[] = [
   },
   ...IMAGE_OPTIONS,
   {
+    name: 'compare',
+    type: 'text',
+    value: 'yes|no',
+    help: 'With a step cache: draw the same without it as well, and tell how long that took and how far the pictures are from it, as PSNR. Default: no.',
+  },
+  {
     name: 'profile',
     type: 'optional text',
     value: 'FILE',

@@ -10,6 +10,7 @@ import { openModel } from '../../pipelines/open_model.ts'
 import type { PipelineOutput } from '../../pipelines/options.ts'
 import { checkOwnOptions } from '../../pipelines/own_options.ts'
 import { pipelineClass } from '../../pipelines/pipeline_class.ts'
+import { stepCacheOf } from '../../pipelines/step_cache.ts'
 import { megabytes } from '../../runtime/arena.ts'
 import type { Source } from '../../runtime/weights/source.ts'
 import { type CliIo, type ParsedArgs, UsageError } from '../command.ts'
@@ -74,6 +75,7 @@ export async function withSession(
     componentFormats(settings.weights, networks)
     checkNetworkFiles(settings, Object.keys(networks))
     checkOwnOptions(facts.className, facts.family, settings.call)
+    stepCacheOf(facts.className, facts.family, settings.call) // refuses what makes no sense
     const mesh = await meshOf(args, settings, io)
     const size = latents && latentsSize(latents, facts.scale, settings.call)
     if (mesh.config) checkDividedRequest(mesh.config, facts, { ...settings.call, ...size }, mesh.devices)

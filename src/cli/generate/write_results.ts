@@ -4,6 +4,7 @@ import { writeWhole } from '../../pipelines/image/write_file.node.ts'
 import { strengthOf, withImageDefaults } from '../../pipelines/input_images.ts'
 import type { ModelFacts } from '../../pipelines/model_facts.ts'
 import type { PipelineOutput } from '../../pipelines/options.ts'
+import { stepCacheOf } from '../../pipelines/step_cache.ts'
 import { writeSafetensors } from '../../runtime/weights/safetensors.ts'
 import { VERSION } from '../package_info.ts'
 import { fileStem, freePath } from './output_files.ts'
@@ -82,6 +83,7 @@ function common(
     ...(call.trueCfgScale !== undefined && { true_cfg_scale: String(call.trueCfgScale) }),
     ...(call.clipSkip !== undefined && { clip_skip: String(call.clipSkip) }),
     ...(strength !== undefined && { strength: String(strength) }),
+    ...cacheParameters(facts, call),
     num_inference_steps: String(call.numInferenceSteps ?? facts.family.defaults.numInferenceSteps),
     guidance_scale: String(call.guidanceScale ?? facts.family.defaults.guidanceScale),
     model: basename(resolve(model)),
@@ -91,6 +93,15 @@ function common(
     scheduler: String((schedulerConfig as { _class_name?: unknown })._class_name),
     software: `webdit ${VERSION}`,
   }
+}
+
+/** The step cache, by its flags: without it the picture would be another one. */
+function cacheParameters({ className, family }: ModelFacts, call: Settings['call']): Record<string, string> {
+  const cache = stepCacheOf(className, family, call)
+  if (!cache) return {}
+  if (cache.kind === 'fbcache') return { use_fbcache: 'true', fbcache_threshold: String(cache.threshold) }
+  const coefficients = call.teacacheCoefficients && { teacache_coefficients: call.teacacheCoefficients.join() }
+  return { use_teacache: 'true', rel_l1_thresh: String(cache.threshold), ...coefficients }
 }
 
 /** What further text encoders were given and what was started from, where that was said: of one picture, or of all as JSON. */
