@@ -49,9 +49,9 @@ ${entry(workgroup)} {
 }`
 
 /** x [batch, rows, columns] to y [batch, columns, rows]: channels first to channels last, and back. */
-export const transpose = (workgroup: number): string => `
+export const transpose = (workgroup: number, stored: Stored = 'f32'): string => `${enableStored(stored)}
 ${uniformBlock(['count', 'rows', 'columns'])}
-${bindings(['x', 'array<f32>'], ['y!', 'array<f32>'])}
+${bindings(['x', arrayOf(stored)], ['y!', arrayOf(stored)])}
 ${entry(workgroup)} {
   ${flatIndex(workgroup)}
   if (i >= p.count) { return; }

@@ -10,7 +10,7 @@ import {
   matrixLinearName,
   matrixLinearStorage,
 } from '../../src/wgsl/matrix/linear.ts'
-import { epilogues, FULL, PLAIN, type Variant } from './variants.ts'
+import { epilogues, FULL, PLAIN, type Variant, variants } from './variants.ts'
 
 // A device that computes nothing knows all of WGSL, subgroup matrices too, which no CPU has.
 const gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis'])
@@ -68,12 +68,13 @@ function attentions(): Variant[] {
   )
 }
 
-describe('kernels for matrix units are valid WGSL', () => {
+describe('kernels that no CPU of the tests computes are valid WGSL', () => {
   it.each([
-    ['linear', linears],
-    ['attention', attentions],
-  ])('%s', async (_, variants) => {
-    const texts = new Map(variants().map(([name, code]) => [code, name]))
+    ['linear on matrix units', linears],
+    ['attention on matrix units', attentions],
+    ['all others in f16', () => Object.values(variants('f16', true)).flat()],
+  ])('%s', async (_, all) => {
+    const texts = new Map(all().map(([name, code]) => [code, name]))
     const faults = await Promise.all(
       [...texts].map(async ([code, name]) => {
         device.pushErrorScope('validation')

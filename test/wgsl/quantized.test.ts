@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
+import { fewRows } from '../../src/wgsl/few_rows.ts'
 import { matmul } from '../../src/wgsl/matmul.ts'
 import { quantizedTile } from '../../src/wgsl/matrix/loader.ts'
-import { fewRows } from '../../src/wgsl/quantized/few_rows.ts'
 import { packedBytes, type WeightFormat } from '../../src/wgsl/quantized/format.ts'
 import { quantize } from '../../src/wgsl/quantized/quantize.ts'
 import { PLAIN, variants } from './variants.ts'

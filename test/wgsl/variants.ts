@@ -7,6 +7,7 @@ import * as blend from '../../src/wgsl/blend.ts'
 import { clamp } from '../../src/wgsl/clamp.ts'
 import { convert, convertName } from '../../src/wgsl/convert.ts'
 import * as elementwise from '../../src/wgsl/elementwise.ts'
+import { fewRows, fewRowsName } from '../../src/wgsl/few_rows.ts'
 import { groupApply, groupApplyName, groupFactors, groupMoments, groupStatistics } from '../../src/wgsl/group_norm.ts'
 import * as layout from '../../src/wgsl/layout.ts'
 import { type MatmulParameters, matmul, matmulName } from '../../src/wgsl/matmul.ts'
@@ -14,11 +15,11 @@ import { mergeAttention, mergeAttentionName } from '../../src/wgsl/merge_attenti
 import { norm, normName } from '../../src/wgsl/norm.ts'
 import { notFinite } from '../../src/wgsl/not_finite.ts'
 import { qkNorm, qkNormName } from '../../src/wgsl/qk_norm.ts'
-import { fewRows, fewRowsName } from '../../src/wgsl/quantized/few_rows.ts'
 import type { WeightFormat } from '../../src/wgsl/quantized/format.ts'
 import { quantize, quantizeName } from '../../src/wgsl/quantized/quantize.ts'
 import { random, randomName, randomNumbers, randomNumbersName } from '../../src/wgsl/random.ts'
 import { rescale } from '../../src/wgsl/rescale.ts'
+import { divideRows, rowSoftmax } from '../../src/wgsl/row_softmax.ts'
 import type { Stored } from '../../src/wgsl/stored.ts'
 import type { Epilogue } from '../../src/wgsl/tile/epilogue.ts'
 import { type CopyBytes, copyRows, copyRowsName } from '../../src/wgsl/window.ts'
@@ -90,9 +91,16 @@ const FORMATS: readonly WeightFormat[] = [
   { bits: 8, group: 32, symmetric: false },
 ]
 
-/** Loading of weights of few bits, and linear with them. */
+/** Loading of weights of few bits, linear with them, and that of few rows. */
 function quantizedWeights(stored: Stored, quads: boolean): Variant[] {
   const all: Variant[] = [[randomNumbersName(64), randomNumbers(64)]]
+  const few = (weight: WeightFormat | Stored, rows: number) => {
+    for (const a of new Set(['f32', stored] as const))
+      for (const epilogue of [PLAIN, FULL]) {
+        const parameters = { stored: { a, y: stored }, weight, rows, epilogue }
+        all.push([fewRowsName(parameters), fewRows(parameters)])
+      }
+  }
   for (const format of FORMATS) {
     for (const type of ['F32', 'F16', 'BF16'] as const)
       for (const to of ['packed', stored] as const)
@@ -112,12 +120,9 @@ function quantizedWeights(stored: Stored, quads: boolean): Variant[] {
         }
         all.push([matmulName(parameters), matmul(parameters)])
       }
-    for (const rows of [1, 16])
-      for (const epilogue of [PLAIN, FULL]) {
-        const parameters = { stored: { a: stored, y: stored }, weight: format, rows, epilogue }
-        all.push([fewRowsName(parameters), fewRows(parameters)])
-      }
+    for (const rows of [1, 16]) few(format, rows)
   }
+  for (const rows of [1, 4]) few(stored, rows)
   return all
 }
 
@@ -201,6 +206,9 @@ function others(stored: Stored): Variant[] {
       ['rescale', rescale(w)],
       ['notFinite', notFinite(w)],
       [randomName(stored, w), random(stored, w)],
+      [`row softmax ${w}`, rowSoftmax(stored, w)],
+      ['divide rows', divideRows(stored, w)],
+      ['transpose', layout.transpose(w, stored)],
     )
     const { gather, ...moves } = { ...layout, ...blend }
     for (const [name, text] of Object.entries(moves)) all.push([name, text(w)])

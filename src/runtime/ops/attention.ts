@@ -6,6 +6,7 @@ import { kernel } from '../kernels.ts'
 import type { Recorder } from '../recorder.ts'
 import { floatType, shapeText, type Tensor } from '../tensor.ts'
 import { attendsOnMatrixUnits, recordMatrixAttention } from './matrix_attention.ts'
+import { attendsByMatmuls, recordWideAttention } from './wide_attention.ts'
 
 export interface AttentionInputs {
   /** [batch, queries, heads · dim]; tokens may be spread over several dimensions (a picture's rows and columns). */
@@ -22,7 +23,7 @@ export interface AttentionInputs {
   mask?: Tensor
 }
 
-/** Head values that one thread accumulates at most; wider heads (the autoencoder's 512) are split over threads. */
+/** Head values that one thread accumulates at most; wider heads are split over threads. */
 const WIDEST = 160
 
 /** softmax(q·kᵀ·scale + bias + mask)·v → [batch, queries, heads · dim]. */
@@ -56,6 +57,10 @@ function recordAttention(g: Recorder, inputs: AttentionInputs, withLse: boolean)
   const scale = inputs.scale ?? dim ** -0.5
   if (attendsOnMatrixUnits(g.device, inputs, sizes))
     return recordMatrixAttention(g, { ...inputs, scale }, sizes, withLse)
+  if (attendsByMatmuls(g.device.target, inputs, sizes)) {
+    const { out, lse } = recordWideAttention(g, { q, k, v, scale }, sizes)
+    return withLse ? { out, lse } : { out }
+  }
   const parameters: AttentionParameters = {
     stored,
     ...chooseSplit(g.device.target, queries, dim / vec, vec),

@@ -12,9 +12,10 @@ function move(
   inputs: Tensor[],
   shape: number[],
   uniforms: UniformValue[],
+  dtype: 'f32' | 'f16' = 'f32',
 ): Tensor {
   const workgroup = flatWorkgroup(g.device.target)
-  const y = g.create(shape, 'f32', name)
+  const y = g.create(shape, dtype, name)
   g.record({
     kernel: kernel(`${name}.w${workgroup}`, () => text(workgroup)),
     inputs,
@@ -76,6 +77,14 @@ export const channelsLast = (g: Recorder, x: Tensor): Tensor => {
 export const channelsFirst = (g: Recorder, x: Tensor): Tensor => {
   const [batch, height, width, channels] = x.shape
   return move(g, 'transpose', code.transpose, [x], [batch, channels, height, width], [height * width, channels])
+}
+
+/** x [rows, columns] → [columns, rows], of the same type. */
+export const transposed = (g: Recorder, x: Tensor): Tensor => {
+  const [rows, columns] = x.shape
+  const stored = floatType(x)
+  const text = (workgroup: number) => code.transpose(workgroup, stored)
+  return move(g, stored === 'f32' ? 'transpose' : 'transpose.f16', text, [x], [columns, rows], [rows, columns], stored)
 }
 
 /** a and b cut into `rows` rows each, joined row by row: [rows, columns of a + columns of b]. */

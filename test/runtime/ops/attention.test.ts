@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { attention, attentionWithLse } from '../../../src/runtime/ops/index.ts'
+import { recordWideAttention } from '../../../src/runtime/ops/wide_attention.ts'
 import { compute, testRecorder } from '../../support/device.ts'
 import { random, relativeL2 } from '../../support/numbers.ts'
 
@@ -48,7 +49,7 @@ function reference(
   return { out, lse }
 }
 
-async function errors(given: Case): Promise<{ out: number; lse: number }> {
+async function errors(given: Case, record = attentionWithLse): Promise<{ out: number; lse: number }> {
   const c = { batch: 2, bias: false, mask: false, ...given }
   const width = c.heads * c.dim
   const [q, k, v] = [c.queries, c.keys, c.keys].map((n) => random(c.batch * n * width, 2))
@@ -57,7 +58,7 @@ async function errors(given: Case): Promise<{ out: number; lse: number }> {
     i % c.keys > 0 && Math.random() < 0.5 ? -10000 : 0,
   )
   const g = await testRecorder()
-  const { out, lse } = attentionWithLse(g, {
+  const { out, lse } = record(g, {
     q: g.upload(q, [c.batch, c.queries, width]),
     k: g.upload(k, [c.batch, c.keys, width]),
     v: g.upload(v, [c.batch, c.keys, width]),
@@ -85,6 +86,18 @@ describe('attention', () => {
     { heads: 2, queries: 4, keys: 9, dim: 6 },
   ])('matches float64 softmax: %o', async (c) => {
     const { out, lse } = await errors(c)
+    expect(out).toBeLessThan(2e-6)
+    expect(lse).toBeLessThan(2e-6)
+  })
+
+  it.each([
+    ['all queries at once', { heads: 1, queries: 70, keys: 44, dim: 168 }, undefined],
+    ['some at a time', { heads: 1, queries: 70, keys: 45, dim: 170, batch: 3 }, 4 * 45 * 32],
+    ['one at a time', { heads: 1, queries: 9, keys: 21, dim: 512 }, 1],
+  ] as const)('of one wide head by matmuls matches it: %s', async (_, c, scoreBytes) => {
+    const { out, lse } = await errors(c, (g, inputs) =>
+      recordWideAttention(g, { ...inputs, scale: c.dim ** -0.5 }, { batch: 2, ...c }, scoreBytes),
+    )
     expect(out).toBeLessThan(2e-6)
     expect(lse).toBeLessThan(2e-6)
   })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { recordFewRows } from '../../../src/runtime/ops/few_rows.ts'
 import { linear } from '../../../src/runtime/ops/index.ts'
 import { compute } from '../../support/device.ts'
 import { random, relativeL2 } from '../../support/numbers.ts'
@@ -21,7 +22,14 @@ const act = {
   quick_gelu: (x: number) => x / (1 + Math.exp(-1.702 * x)),
 }
 
-async function error(batch: number, rows: number, n: number, k: number, e: Epilogue = {}): Promise<number> {
+async function error(
+  batch: number,
+  rows: number,
+  n: number,
+  k: number,
+  e: Epilogue = {},
+  record = linear,
+): Promise<number> {
   const m = batch * rows
   const [x, w, bias, mul] = [random(m * k), random(n * k), random(n), random(m * n)]
   const [gate, res] = [random(batch * 3 * n), random(rows * n)]
@@ -35,7 +43,7 @@ async function error(batch: number, rows: number, n: number, k: number, e: Epilo
       res: { data: res, shape: [rows, n] },
     },
     (g, t) =>
-      linear(
+      record(
         g,
         t.x,
         { weight: t.w, bias: e.bias ? t.bias : undefined },
@@ -86,6 +94,17 @@ describe('linear', () => {
   ])('fuses %s', async (_, e) => {
     expect(await error(2, 19, 37, 40, e)).toBeLessThan(1e-6)
     expect(await error(2, 45, 150, 224, e)).toBeLessThan(1e-6) // large tiles
+  })
+
+  it.each([
+    [1, 1, 37, 40],
+    [2, 1, 64, 320],
+    [1, 3, 5, 4],
+    [2, 2, 130, 3072],
+  ])('of few rows by threads that share out the depth: batch %i, %i rows, %i columns, depth %i', async (...sizes) => {
+    expect(await error(...sizes, {}, recordFewRows)).toBeLessThan(1e-6)
+    const everything = { bias: true, act: 'silu', mul: true, gate: true, res: true } as const
+    expect(await error(...sizes, everything, recordFewRows)).toBeLessThan(1e-6)
   })
 
   it('keeps GELU finite where tanh would overflow', async () => {

@@ -27,10 +27,12 @@ if (load < loads) {
 var w = b[column * loads + load];
 let scale = scaleOf((column * loads + load) / 2u);
 for (var t = 0u; t < 8u; t++) {
+{
 let k = load * 8u + t;
 let q = four(w.x, scale);
 c0 += dot(halves(a[row0 + k]), q);
 c1 += dot(halves(a[row1 + k]), q);
+}
 if ((t & 1u) == 0u) { w.x >>= 8u; } else { w = w.yzwx; }
 }
 }
