@@ -1,5 +1,6 @@
 // Elementwise kernels over flat f32 arrays. Tiers: all, in f32. Bindings: p, inputs, y.
 import { type Activation, activation } from './activations.ts'
+import { arrayOf, enableStored, toStored } from './stored.ts'
 import { bindings, entry, flatIndex, uniformBlock, unroll } from './text.ts'
 
 /** y = Σ coefficient · input over 1 to 5 inputs; inputs shorter than y repeat. Scheduler updates are this. */
@@ -23,6 +24,15 @@ ${entry(workgroup)} {
   ${flatIndex(workgroup)}
   if (i >= p.count) { return; }
   y[i] = act(x[i]);
+}`
+
+/** y = x as f16. */
+export const halve = (workgroup: number): string => `${enableStored('f16')}
+${uniformBlock(['count'])}
+${bindings(['x', 'array<f32>'], ['y!', arrayOf('f16')])}
+${entry(workgroup)} {
+  ${flatIndex(workgroup)}
+  if (i < p.count) { y[i] = ${toStored('f16', 'x[i]')}; }
 }`
 
 /** Classifier-free guidance of x [2·batch, …], unconditional half first: y = u + g · (c - u). */

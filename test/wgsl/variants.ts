@@ -209,6 +209,7 @@ function others(stored: Stored): Variant[] {
       [`row softmax ${w}`, rowSoftmax(stored, w)],
       ['divide rows', divideRows(stored, w)],
       ['transpose', layout.transpose(w, stored)],
+      ...(stored === 'f16' ? [['halve', elementwise.halve(w)] as Variant] : []),
     )
     const { gather, ...moves } = { ...layout, ...blend }
     for (const [name, text] of Object.entries(moves)) all.push([name, text(w)])

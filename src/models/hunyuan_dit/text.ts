@@ -1,4 +1,4 @@
-import { copyRows, gather, linear, qkNorm } from '../../runtime/ops/index.ts'
+import { copyRows, gather, linear, operand, qkNorm } from '../../runtime/ops/index.ts'
 import type { Recorder } from '../../runtime/recorder.ts'
 import type { Tensor } from '../../runtime/tensor.ts'
 import type { Weights } from '../../runtime/weights/weights.ts'
@@ -33,7 +33,7 @@ export async function encodeText(
   { first, end }: { first: number; end: number },
 ): Promise<HunyuanDiTText> {
   const extra = extraConditions(g, c, w.at('time_extra_emb'), captions.t5, captions.conditions)
-  const text = joined(g, w, captions)
+  const text = operand(g, joined(g, w, captions))
   const keys: Tensor[] = []
   const values: Tensor[] = []
   for (let i = first; i < end; i++) {

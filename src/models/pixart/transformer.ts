@@ -1,5 +1,5 @@
 import { type BlockStack, type Execution, throughBlocks } from '../../runtime/execution.ts'
-import { add, attention, gather, layerNorm, linear, patchify } from '../../runtime/ops/index.ts'
+import { add, attention, gather, layerNorm, linear, operand, patchify } from '../../runtime/ops/index.ts'
 import type { Recorder } from '../../runtime/recorder.ts'
 import type { Tensor } from '../../runtime/tensor.ts'
 import type { Weights } from '../../runtime/weights/weights.ts'
@@ -131,7 +131,7 @@ async function block(
 
   const attn2 = w.at('attn2')
   const cross = attention(g, {
-    q: linear(g, x, attn2.affine('to_q'), { as: 'operand' }),
+    q: linear(g, operand(g, x), attn2.affine('to_q'), { as: 'operand' }),
     k: text.keys[index],
     v: text.values[index],
     heads,

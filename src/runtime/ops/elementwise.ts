@@ -1,7 +1,7 @@
 import type { Activation } from '../../wgsl/activations.ts'
 import * as code from '../../wgsl/elementwise.ts'
 import { flatGroups } from '../../wgsl/text.ts'
-import { flatWorkgroup, kernel } from '../kernels.ts'
+import { flatWorkgroup, kernel, storedAs } from '../kernels.ts'
 import type { Recorder } from '../recorder.ts'
 import type { Tensor } from '../tensor.ts'
 
@@ -31,6 +31,24 @@ export function activate(g: Recorder, x: Tensor, name: Activation): Tensor {
   const y = g.create(x.shape, 'f32', name)
   g.record({
     kernel: kernel(`activate.${name}.w${workgroup}`, () => code.activate(name, workgroup)),
+    inputs: [x],
+    outputs: [y],
+    uniforms: [y.size],
+    groups: flatGroups(y.size, workgroup),
+  })
+  return y
+}
+
+/** Whether operands of matmuls are narrower than f32 in this tier. */
+export const narrowsOperands = (g: Recorder): boolean => storedAs(g.device.target, 'operand') !== 'f32'
+
+/** x as an operand of matmuls: in f16 where the tier has it, else x itself. */
+export function operand(g: Recorder, x: Tensor): Tensor {
+  if (x.dtype !== 'f32' || !narrowsOperands(g)) return x
+  const workgroup = flatWorkgroup(g.device.target)
+  const y = g.create(x.shape, 'f16', x.label)
+  g.record({
+    kernel: kernel(`halve.w${workgroup}`, () => code.halve(workgroup)),
     inputs: [x],
     outputs: [y],
     uniforms: [y.size],
