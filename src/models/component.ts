@@ -172,10 +172,15 @@ export async function prepareComponent<C extends NetworkClass>(
   const renamed = network.rename ? renamedCheckpoint(named, network.rename) : named
   const { parameters: needed, ignore } = neededWeights(network, config, options.parts)
   const checkpoint = addedTo(stored.gguf ? withLeadingOnes(renamed, needed) : renamed, additions)
-  const { format } = options
+  const { format, streamed } = options
   const parameters = format ? quantizedParameters(needed, format, describePath(source, dir)) : needed
   const share = options.share?.(config)
-  return { className, config, additions, ...prepareWeights(device, checkpoint, parameters, { share, ignore }) }
+  return {
+    className,
+    config,
+    additions,
+    ...prepareWeights(device, checkpoint, parameters, { share, ignore, streamed }),
+  }
 }
 
 /** The weights that these parts of a network need, and what else its checkpoint may hold. */

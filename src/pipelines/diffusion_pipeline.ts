@@ -34,8 +34,9 @@ export interface FromPretrainedOptions extends Pick<DeviceOptions, 'memory' | 't
   imageToImage?: boolean
   /**
    * 'components' has one of text encoders, transformer and autoencoder on the device at a time, and loads them anew for each
-   * call: less memory, more time, the same pictures. A source that is given stays needed then, as for other LoRAs later.
-   * Default 'none'.
+   * call: less memory, more time, the same pictures. 'blocks' does so, too, and keeps the blocks of the transformer and of T5 on
+   * the host, whence each comes to the device when it is to run. A source that is given stays needed then, as for other LoRAs
+   * later. Default 'none'.
    */
   offload?: OffloadMode
   /** Instead of the folder's own, by their folders, as diffusers takes components. */

@@ -18,7 +18,7 @@ import type { Components } from './family.ts'
 import { checkLoras } from './loras/lora_options.ts'
 import { Loras } from './loras/loras.ts'
 import { openNetworkFiles } from './network_files.ts'
-import { Offload } from './offload.ts'
+import { checkOffload, checkOffloadDivided, Offload, streamsBlocks } from './offload.ts'
 import type { PipelineClass } from './pipeline_class.ts'
 import { PREVIEW_FILE, previewMap } from './preview.ts'
 import { decodes } from './shared_decoding.ts'
@@ -53,7 +53,9 @@ export async function loadComponents(
   closeSource?: () => Promise<void>,
 ): Promise<Components> {
   const mesh = ranks ?? oneRank()
-  const offloads = offload === 'components'
+  const mode = checkOffload(offload)
+  checkOffloadDivided(mode, mesh.config)
+  const offloads = mode !== 'none'
   const checkedLoras = checkLoras(givenLoras)
   const prepared: Record<string, PreparedComponent<NetworkClass>> = {}
   const own = await openNetworkFiles({ transformer, textEncoders }, Object.keys(networks))
@@ -77,6 +79,7 @@ export async function loadComponents(
         file: own.files[folder],
         parts: imageToImage ? undefined : (['decode'] as const),
         share,
+        streamed: streamsBlocks(mode, network, folder),
       })
     }
     const kept = offloads ? new Offload(device, prepared, { onProgress, close: closeAll }) : undefined

@@ -1,4 +1,5 @@
 import type { NetworkClass, PreparedComponent } from '../models/component.ts'
+import type { ParallelConfig } from '../parallel/config/parallel_config.ts'
 import type { Device } from '../runtime/device.ts'
 import { DitError } from '../runtime/errors.ts'
 import type { Recorder } from '../runtime/recorder.ts'
@@ -7,8 +8,11 @@ import type { Tensor } from '../runtime/tensor.ts'
 import type { PipelineOptions } from './options.ts'
 import { TextCache } from './text_cache.ts'
 
-/** Which weights leave the device while others are needed: those of whole components, as diffusers' enable_model_cpu_offload. */
-export const OFFLOAD_MODES = ['none', 'components'] as const
+/**
+ * Which weights leave the device while others are needed, from the least to the most: those of whole components, as diffusers'
+ * enable_model_cpu_offload; besides, those of blocks, which the host keeps, as its group offloading with streams.
+ */
+export const OFFLOAD_MODES = ['none', 'components', 'blocks'] as const
 
 export type OffloadMode = (typeof OFFLOAD_MODES)[number]
 
@@ -25,8 +29,8 @@ export interface OffloadOptions {
 
 /**
  * Has the weights of one stage on the device at a time: those of the text encoders, of the transformer, or of the
- * autoencoder. They are read anew whenever a stage begins, from where the model is. The texts of earlier calls are kept, so
- * that they need no encoder.
+ * autoencoder. They are read anew whenever a stage begins, from where the model is, but for blocks that the host keeps. The
+ * texts of earlier calls are kept, so that they need no encoder.
  */
 export class Offload {
   readonly texts = new TextCache()
@@ -134,6 +138,7 @@ export class Offload {
 
   async close(): Promise<void> {
     this.free()
+    for (const [, { weights }] of this.#parts) weights.dispose()
     await this.#options.close?.()
   }
 }
@@ -179,5 +184,23 @@ export const textKey = (texts: readonly unknown[], options: PipelineOptions): st
 export function checkOffload(mode: unknown): OffloadMode {
   const found = OFFLOAD_MODES.find((one) => one === (mode ?? 'none'))
   if (found) return found
-  throw new DitError('bad-argument', `offload is ${show(mode)}, expected ${OFFLOAD_MODES.join(' or ')}`)
+  throw new DitError('bad-argument', `offload is ${show(mode)}, expected ${OFFLOAD_CHOICE}`)
+}
+
+/** The modes as a sentence has them. */
+export const OFFLOAD_CHOICE = `${OFFLOAD_MODES.slice(0, -1).join(', ')} or ${OFFLOAD_MODES.at(-1)}`
+
+/** Networks whose blocks the host keeps with 'blocks': the others are small. */
+export const streamsBlocks = (mode: OffloadMode, network: NetworkClass, folder: string): boolean =>
+  mode === 'blocks' && (folder === 'transformer' || network === 'T5EncoderModel')
+
+/** @throws DitError 'bad-argument' where ranks keep shares of the blocks that the host is to keep */
+export function checkOffloadDivided(mode: OffloadMode, { shardDit, shardT5Encoder }: ParallelConfig): void {
+  if (mode !== 'blocks' || !(shardDit || shardT5Encoder)) return
+  const flag = shardDit ? 'shard_dit' : 'shard_t5_encoder'
+  throw new DitError(
+    'bad-argument',
+    `offload is blocks, which keeps blocks in host memory, and --${flag} keeps shares of them on the devices`,
+    `Leave one of them out, or use --offload components with --${flag}.`,
+  )
 }

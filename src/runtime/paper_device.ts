@@ -34,9 +34,14 @@ export function paperPlatform(traits: DeviceTraits): GpuPlatform & { readonly le
   }
 }
 
+const made = new WeakSet<GPUDevice>()
+
+/** Whether nothing that is done there gives anything: bytes need not be kept for it. */
+export const isOnPaper = ({ gpu }: Pick<Device, 'gpu'>): boolean => made.has(gpu)
+
 function paperGpu({ limits, features }: DeviceTraits, ledger: BufferLedger): GPUDevice {
   const pass = { setPipeline() {}, setBindGroup() {}, dispatchWorkgroups() {}, end() {} }
-  const encoder = { beginComputePass: () => pass, copyBufferToBuffer() {}, finish: () => ({}) }
+  const encoder = { beginComputePass: () => pass, copyBufferToBuffer() {}, clearBuffer() {}, finish: () => ({}) }
   const pipeline = { getBindGroupLayout: () => ({}) }
   const gpu = {
     limits: { minUniformBufferOffsetAlignment: 256, ...limits },
@@ -57,6 +62,7 @@ function paperGpu({ limits, features }: DeviceTraits, ledger: BufferLedger): GPU
       onSubmittedWorkDone: async () => ledger.settled(),
     },
   }
+  made.add(gpu as unknown as GPUDevice)
   return gpu as unknown as GPUDevice
 }
 

@@ -51,7 +51,7 @@ describe('webdit plan', () => {
       /^It does not fit: activations need more than the .* MiB that --memory leaves for them\.$/,
     )
     expect(out.at(-3)).toBe('  With --enable_tiling it does.')
-    expect(out.at(-2)).toMatch(/^ {2}With --offload components it does: [\d.]+ MiB at most, /)
+    expect(out.at(-2)).toMatch(/^ {2}With --offload components it does: [\d.]+ MiB at most\.$/)
     const [, advice] = /^ {2}The largest that fits: (.*)$/.exec(out.at(-1)!)!
     const smaller = [...flags.slice(0, 4), ...advice.split(' ')]
     expect(await planWithoutDevice(...smaller, '--memory', '64MiB')).toMatchObject({ code: 0 })

@@ -143,19 +143,22 @@ describe('LoRAs', () => {
     loaded.dispose()
   })
 
-  it('are the same bits where components come and go, in texts that were drawn before as well', async () => {
-    const pipe = await opened()
-    const expected = [await latentsOf(pipe), await latentsOf(pipe, [texts, one]), await latentsOf(pipe, [one])]
-    pipe.dispose()
-    const offloaded = await opened({ offload: 'components' })
-    const drawn = [
-      await latentsOf(offloaded),
-      await latentsOf(offloaded, [texts, one]),
-      await latentsOf(offloaded, [one]),
-    ]
-    expect(drawn).toEqual(expected)
-    offloaded.dispose()
-  })
+  it.each(['components', 'blocks'] as const)(
+    'are the same bits where %s come and go, in texts that were drawn before as well',
+    async (offload) => {
+      const pipe = await opened()
+      const expected = [await latentsOf(pipe), await latentsOf(pipe, [texts, one]), await latentsOf(pipe, [one])]
+      pipe.dispose()
+      const offloaded = await opened({ offload })
+      const drawn = [
+        await latentsOf(offloaded),
+        await latentsOf(offloaded, [texts, one]),
+        await latentsOf(offloaded, [one]),
+      ]
+      expect(drawn).toEqual(expected)
+      offloaded.dispose()
+    },
+  )
 
   const mesh = (degrees: Partial<Degrees>, rest: Partial<ParallelConfig> = {}): ParallelConfig => ({
     ...ON_ONE_DEVICE,

@@ -108,17 +108,22 @@ describe('offloaded components', () => {
     const traits = traitsOf(await testDevice())
     const [whole, offloaded] = await Promise.all(
       (['none', 'components'] as const).map((offload) =>
-        planMemory(SD3, 'cat', { device: traits, call: CALL, offload }),
+        planMemory(SD3, 'cat', { device: traits, call: CALL, offload, levels: true }),
       ),
     )
     const { weightsAndActivations: enough } = offloaded
-    expect(offloaded.withoutOffload).toBe(whole.weightsAndActivations)
+    expect(offloaded.levels).toEqual(whole.levels)
+    expect(whole.levels).toMatchObject([
+      { offload: 'none', fits: true, weightsAndActivations: whole.weightsAndActivations, hostBlocks: 0 },
+      { offload: 'components', fits: true, weightsAndActivations: enough, hostBlocks: 0 },
+      { offload: 'blocks', fits: true },
+    ])
     expect(enough).toBeLessThan(0.8 * whole.weightsAndActivations)
     expect(offloaded.weights).toEqual(whole.weights)
     expect(offloaded.host.texts).toBeGreaterThan(0)
 
     const short = await planMemory(SD3, 'cat', { device: traits, call: CALL, memory: enough })
-    expect(short).toMatchObject({ fits: false, fitsOffloaded: enough })
+    expect(short).toMatchObject({ fits: false, levels: [{ fits: false }, { fits: true }, { offload: 'blocks' }] })
     const device = (await testDevice()).sibling({ memory: enough })
     try {
       await expect(drawn(SD3, ['cat'], { device })).rejects.toMatchObject({ kind: 'out-of-memory' })
@@ -168,12 +173,18 @@ describe('offloaded components', () => {
   it('are asked for on the command line, where a plan tells what they save', async () => {
     const flags = ['--model', SD3, '--prompt', 'cat', '--height', '48', '--width', '32', '--max_sequence_length', '9']
     const { out } = await runInProcess(['plan', ...flags, '--offload', 'components'])
-    expect(out.join('\n')).toMatch(/saved by --offload components +[\d.]+ MiB {2}\(without it [\d.]+ MiB; /)
+    expect(out.slice(-5)).toEqual([
+      expect.stringMatching(/^ {2}--offload none +[\d.]+ MiB$/),
+      expect.stringMatching(/^ {2}--offload components +[\d.]+ MiB {2}\(weights are read for each call\)$/),
+      expect.stringMatching(/^ {2}--offload blocks +[\d.]+ MiB {2}\([\d.]+ MiB stay on the host, /),
+      '',
+      'It fits.',
+    ])
     const memory = out.join('\n').match(/at most: weights and activations +([\d.]+) MiB/)![1]
     const short = await runInProcess(['plan', ...flags, '--memory', `${(Number(memory) + 0.1).toFixed(1)}MiB`])
     expect(short.out.join('\n')).toMatch(/With --offload components it does: [\d.]+ MiB at most/)
     expect((await runInProcess(['plan', ...flags, '--offload', 'some'])).err[0]).toContain(
-      '--offload is "some", expected none or components',
+      '--offload is "some", expected none, components or blocks',
     )
     const many = await runInProcess(['plan', ...flags, '--offload', 'components', '--devices', '2'])
     expect(many).toMatchObject({ code: 2 })
@@ -183,7 +194,7 @@ describe('offloaded components', () => {
     const offload = 'layers' as 'none'
     await expect(drawn(SD3, [], { offload })).rejects.toMatchObject({
       kind: 'bad-argument',
-      message: 'offload is "layers", expected none or components',
+      message: 'offload is "layers", expected none, components or blocks',
     })
   })
 })

@@ -28,8 +28,8 @@ export const GENERATE_OPTIONS: readonly OptionSpec[] = [
   {
     name: 'offload',
     type: 'text',
-    value: 'none|components',
-    help: 'components has one of text encoders, transformer and autoencoder on the device at a time, and reads weights anew when they are needed: less memory, more time, the same pictures. Default: none.',
+    value: 'none|components|blocks',
+    help: 'components has one of text encoders, transformer and autoencoder on the device at a time, and reads weights anew when they are needed: less memory, more time, the same pictures. blocks has two blocks of the transformer or of T5 there besides, and keeps all others in host memory. Default: none.',
   },
   {
     name: 'weights',

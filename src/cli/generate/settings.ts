@@ -1,7 +1,7 @@
 import { readFormats } from '../../pipelines/component_formats.ts'
 import { checkLoras, type PlainLora, readLora } from '../../pipelines/loras/lora_options.ts'
 import { TEXT_ENCODERS } from '../../pipelines/network_files.ts'
-import { OFFLOAD_MODES, type OffloadMode } from '../../pipelines/offload.ts'
+import { OFFLOAD_CHOICE, OFFLOAD_MODES, type OffloadMode } from '../../pipelines/offload.ts'
 import { randomModelName } from '../../pipelines/random_models/random_source.ts'
 import { readCall } from '../../pipelines/request_flags.ts'
 import type { TeamOptions } from '../../pipelines/team/team.ts'
@@ -66,7 +66,7 @@ export function readOffload(args: ParsedArgs): OffloadMode {
   const given = args.text('offload') ?? 'none'
   const mode = OFFLOAD_MODES.find((one) => one === given)
   if (mode) return mode
-  throw new UsageError(`--offload is ${JSON.stringify(given)}, expected ${OFFLOAD_MODES.join(' or ')}`)
+  throw new UsageError(`--offload is ${JSON.stringify(given)}, expected ${OFFLOAD_CHOICE}`)
 }
 
 /** In what format linear weights are kept. @throws UsageError for one that there is not */

@@ -61,6 +61,7 @@ With --devices it ranks all ways to divide the picture among so many, or plans t
       textEncoders: readTextEncoders(args),
       offload: readOffload(args),
       weights: readWeights(args),
+      levels: true,
       call: { ...readCall(args), signal: io.signal },
     })
     io.print(args.has('json') ? JSON.stringify(plan, null, 2) : planLines(plan).join('\n'))

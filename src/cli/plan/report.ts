@@ -1,4 +1,4 @@
-import type { MemoryPlan } from '../../pipelines/memory_plan/plan.ts'
+import type { MemoryPlan, OffloadLevel } from '../../pipelines/memory_plan/plan.ts'
 import { megabytes } from '../../runtime/arena.ts'
 
 /** A plan as people read it. */
@@ -13,15 +13,6 @@ export function planLines(plan: MemoryPlan): string[] {
       plan.weightsAndActivations,
       'what --memory bounds; buffers are kept for reuse',
     ],
-    ...(plan.withoutOffload === undefined
-      ? []
-      : [
-          [
-            'saved by --offload components',
-            plan.withoutOffload - plan.weightsAndActivations,
-            `without it ${megabytes(plan.withoutOffload)}; weights come one group at a time`,
-          ] satisfies Row,
-        ]),
     ['at most: with staging and uniforms', plan.device],
     ['greatest buffer', plan.greatestBuffer.bytes, `the device allows ${megabytes(plan.bufferLimit)}`],
   ]
@@ -29,6 +20,7 @@ export function planLines(plan: MemoryPlan): string[] {
     ['runtime, driver and kernels', host.runtime],
     ['on the way to the device and back', host.transfers],
     ['latents and pictures', host.pictures],
+    ...(host.blocks > 0 ? [['blocks of networks, as the device takes them', host.blocks] satisfies Row] : []),
     ...(host.texts > 0 ? [['encoded texts', host.texts] satisfies Row] : []),
     plan.software ? ['at most, with the device, which is this CPU', host.total + plan.device] : ['at most', host.total],
   ]
@@ -40,9 +32,23 @@ export function planLines(plan: MemoryPlan): string[] {
     ...table(device),
     'on the host, as an upper bound',
     ...table(hostRows),
+    ...(plan.levels
+      ? ['weights and activations at most, by what leaves the device', ...table(plan.levels.map(levelRow))]
+      : []),
     '',
     ...verdict(plan),
   ]
+}
+
+/** How much is offloaded, and what that costs. */
+function levelRow({ offload, weightsAndActivations, fits, hostBlocks }: OffloadLevel): Row {
+  const costs = {
+    none: undefined,
+    components: 'weights are read for each call',
+    blocks: `${megabytes(hostBlocks)} stay on the host, and go to the device block by block in every step`,
+  }[offload]
+  const notes = [...(fits ? [] : ['does not fit']), ...(costs ? [costs] : [])]
+  return [`--offload ${offload}`, weightsAndActivations, notes.join('; ') || undefined]
 }
 
 type Row = readonly [what: string, bytes: number, note?: string]
@@ -55,18 +61,17 @@ function table(rows: readonly Row[]): string[] {
   })
 }
 
-function verdict({ fits, problem, fitsTiled, fitsOffloaded, largest, weights }: MemoryPlan): string[] {
+function verdict({ fits, problem, fitsTiled, levels, largest, weights }: MemoryPlan): string[] {
   if (fits) return ['It fits.']
   const total = Object.values(weights).reduce((sum, bytes) => sum + bytes, 0)
+  const offloaded = levels?.find((level) => level.fits)
   const size = largest && `--height ${largest.height} --width ${largest.width} --no_use_resolution_binning`
   return [
     `It does not fit: ${problem}.`,
     ...(fitsTiled ? ['  With --enable_tiling it does.'] : []),
-    ...(fitsOffloaded === undefined
-      ? []
-      : [
-          `  With --offload components it does: ${megabytes(fitsOffloaded)} at most, and weights are read for each call.`,
-        ]),
+    ...(offloaded
+      ? [`  With --offload ${offloaded.offload} it does: ${megabytes(offloaded.weightsAndActivations)} at most.`]
+      : []),
     size
       ? `  The largest that fits: ${size}`
       : `  No size fits beside ${megabytes(total)} of weights: it takes more memory, another device or a smaller model.`,

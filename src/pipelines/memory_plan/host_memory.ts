@@ -11,6 +11,8 @@ export interface HostMemory {
   readonly pictures: number
   /** Encoded texts that are kept so that encoders need not be loaded again. */
   readonly texts: number
+  /** Blocks that stay there and come to the device when they run. */
+  readonly blocks: number
   readonly total: number
 }
 
@@ -33,7 +35,7 @@ export function hostBytes(
   ledger: BufferLedger,
   { images, latents }: PipelineOutput,
   drawn: { height: number; width: number },
-  texts = 0,
+  { texts = 0, blocks = 0 }: { texts?: number; blocks?: number } = {},
 ): HostMemory {
   const transfers = CHUNKS * ledger.peakMapped + COPIES_OF_UPLOADS * ledger.peakWritten
   const pixels = images.map(({ data }) => data.byteLength)
@@ -45,5 +47,6 @@ export function hostBytes(
     decoded +
     4 * (pixels[0] ?? 0) +
     COPIES_OF_PIXELS * (pixels[0] ?? 0)
-  return { runtime: RUNTIME, transfers, pictures, texts, total: RUNTIME + transfers + pictures + texts }
+  const total = RUNTIME + transfers + pictures + texts + blocks
+  return { runtime: RUNTIME, transfers, pictures, texts, blocks, total }
 }

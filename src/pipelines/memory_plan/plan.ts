@@ -6,7 +6,7 @@ import type { Source } from '../../runtime/weights/source.ts'
 import { formatName } from '../../runtime/weights/weight_formats.ts'
 import { componentFormats, type WeightFormats } from '../component_formats.ts'
 import { type NetworkFileOptions, type NetworkFiles, openNetworkFiles } from '../network_files.ts'
-import { checkOffload, type OffloadMode } from '../offload.ts'
+import { checkOffload, OFFLOAD_MODES, type OffloadMode } from '../offload.ts'
 import { openModel } from '../open_model.ts'
 import type { PipelineOptions } from '../options.ts'
 import { pipelineClass } from '../pipeline_class.ts'
@@ -22,6 +22,8 @@ export interface PlanOptions extends Pick<DeviceOptions, 'memory' | 'tier'>, Net
   variant?: string
   offload?: OffloadMode
   weights?: WeightFormats
+  /** Tell what the picture takes by what is offloaded, too. Default: where it does not fit as asked. */
+  levels?: boolean
   /** The call to plan for. */
   call?: Omit<PipelineOptions, 'onStep' | 'latents' | 'seed'>
 }
@@ -43,14 +45,20 @@ export interface MemoryPlan extends MeasuredRun {
   readonly offload: OffloadMode
   /** In what format linear weights are kept, by component, where that is no float of the tier's. */
   readonly formats: Readonly<Record<string, string>>
-  /** What weights and activations would need where nothing is offloaded, if `offload` says that something is. */
-  readonly withoutOffload?: number
-  /** Where it does not fit: what they need with offload 'components', if it fits then. */
-  readonly fitsOffloaded?: number
+  /** What it takes by what is offloaded, from the least to the most; absent where nobody asked and it fits. */
+  readonly levels?: readonly OffloadLevel[]
   /** Where it does not fit: the largest pictures of that shape that would, without resolution binning; absent where none would. */
   readonly largest?: Size
   /** Weight files that are not in the folder; their sizes are those that config.json calls for. */
   readonly withoutWeights: readonly string[]
+}
+
+/** What the picture takes where so much is offloaded; bytes. */
+export interface OffloadLevel extends Pick<MeasuredRun, 'weightsAndActivations'> {
+  readonly offload: OffloadMode
+  readonly fits: boolean
+  /** Blocks that stay on the host. */
+  readonly hostBlocks: number
 }
 
 /** Dawn's limits on a current GPU: buffers are bound whole, and no binding is larger than this. */
@@ -64,6 +72,14 @@ const TYPICAL_GPU: DeviceTraits = {
 
 /** To tell what would be needed where it does not fit. Above it nobody computes, and the host would not hold it either. */
 const GENEROUS = { maxBufferSize: 2 ** 34, maxStorageBufferBindingSize: 2 ** 34 }
+
+/** A run on paper, why the device could not do it, and how it draws another picture. */
+interface Attempt {
+  readonly run: MeasuredRun
+  readonly problem?: string
+  /** None where not even the weights fit. */
+  readonly draw?: DrawOnPaper
+}
 
 /**
  * Plans a picture: what loading and drawing it needs on the device and on the host. The very pipeline runs, on a device
@@ -85,9 +101,11 @@ export async function planMemory(
     textEncoders,
     offload,
     weights,
+    levels: askedLevels = false,
     call = {},
   }: PlanOptions = {},
 ): Promise<MemoryPlan> {
+  const asked = checkOffload(offload)
   const opened = typeof model === 'string' ? await openModel(model, { signal: call.signal }) : model
   let own: NetworkFiles | undefined
   try {
@@ -107,52 +125,59 @@ export async function planMemory(
       variant,
       transformer: ofTransformer,
       textEncoders: ofEncoders,
-      offload,
       weights,
       tokenizers,
       imageToImage: call.image !== undefined,
       signal: call.signal,
     }
     const texts = prompt ?? 'a picture'
+    const attempted = async (mode: OffloadMode): Promise<Attempt> => {
+      const given = { ...loading, offload: mode }
+      let draw: DrawOnPaper | undefined
+      const outcome = await attempt(async () => {
+        draw = await loadOnPaper(given)
+        return draw(texts, call)
+      })
+      if (typeof outcome !== 'string') return { run: outcome, draw }
+      const drawAnyway = await loadOnPaper({ ...given, traits: { ...traits, limits: GENEROUS }, device: { tier } })
+      return { run: await drawAnyway(texts, call), problem: outcome, draw }
+    }
+    const { run, problem, draw } = await attempted(asked)
+    const levels: OffloadLevel[] = []
+    for (const mode of askedLevels || problem !== undefined ? OFFLOAD_MODES : []) {
+      levels.push(levelOf(mode, mode === asked ? { run, problem } : await attempted(mode)))
+    }
     const { maxBufferSize = BINDING, maxStorageBufferBindingSize = BINDING } = traits.limits
-    const common: Omit<MemoryPlan, keyof MeasuredRun | 'fits'> & { withoutOffload?: number } = {
+    const plan = {
+      ...run,
       pipeline: className,
       software: isSoftware(traits.info),
       bufferLimit: Math.min(maxBufferSize, maxStorageBufferBindingSize),
       withoutWeights: source.withoutWeights,
-      offload: checkOffload(offload),
+      offload: asked,
       formats: namesOf(componentFormats(weights, networks)),
+      levels: levels.length > 0 ? levels : undefined,
     }
-    let draw: DrawOnPaper | undefined
-    const outcome = await attempt(async () => {
-      draw = await loadOnPaper(loading)
-      return draw(texts, call)
-    })
-    const generous = { ...loading, traits: { ...traits, limits: GENEROUS }, device: { tier } }
-    if (common.offload === 'components') {
-      const drawWithout = await loadOnPaper({ ...generous, offload: 'none' })
-      common.withoutOffload = (await drawWithout(texts, call)).weightsAndActivations
-    }
-    if (typeof outcome !== 'string') return { ...outcome, ...common, fits: true }
-    const drawAnyway = await loadOnPaper(generous)
-    const measured = await drawAnyway(texts, call)
+    if (problem === undefined) return { ...plan, fits: true }
     const fits = async (change: PipelineOptions): Promise<boolean> => {
       if (!draw) return false
-      const changed = { ...call, ...change }
-      return typeof (await attempt(() => draw!(texts, changed))) !== 'string'
+      return typeof (await attempt(() => draw(texts, { ...call, ...change }))) !== 'string'
     }
     const fitsTiled = !call.enableTiling && (await fits({ enableTiling: true }))
-    const largest = await largestSize(measured, (size) => fits({ ...size, useResolutionBinning: false }))
-    const offloaded =
-      common.offload === 'none' &&
-      (await attempt(async () => (await loadOnPaper({ ...loading, offload: 'components' }))(texts, call)))
-    const fitsOffloaded = typeof offloaded === 'object' ? offloaded.weightsAndActivations : undefined
-    return { ...measured, ...common, fits: false, problem: outcome, fitsTiled, fitsOffloaded, largest }
+    const largest = await largestSize(run, (size) => fits({ ...size, useResolutionBinning: false }))
+    return { ...plan, fits: false, problem, fitsTiled, largest }
   } finally {
     await own?.close()
     if (typeof model === 'string') await opened.close()
   }
 }
+
+const levelOf = (offload: OffloadMode, { run, problem }: Attempt): OffloadLevel => ({
+  offload,
+  weightsAndActivations: run.weightsAndActivations,
+  fits: problem === undefined,
+  hostBlocks: run.host.blocks,
+})
 
 const namesOf = (formats: ReturnType<typeof componentFormats>): Record<string, string> =>
   Object.fromEntries(

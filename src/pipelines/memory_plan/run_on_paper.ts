@@ -85,16 +85,16 @@ function measure(
   const { scale } = vae.config
   const [pictures, , rows, columns] = output.latents.shape
   const [height, width] = [rows * scale, columns * scale]
+  const loaded = Object.entries({ ...networks, vae })
+  const blocks = loaded.reduce((sum, [, { weights }]) => sum + weights.hostBytes, 0)
   return {
     tier: device.tier,
-    weights: Object.fromEntries(
-      Object.entries({ ...networks, vae }).map(([name, { weights }]) => [name, weights.bytes]),
-    ),
+    weights: Object.fromEntries(loaded.map(([name, { weights }]) => [name, weights.bytes])),
     phases: Object.fromEntries(device.arena.phases),
     weightsAndActivations: device.arena.peakWithWeights,
     device: ledger.peak,
     greatestBuffer: ledger.greatest,
-    host: hostBytes(ledger, output, { height, width }, offload?.texts.bytes),
+    host: hostBytes(ledger, output, { height, width }, { texts: offload?.texts.bytes, blocks }),
     pictures,
     height,
     width,

@@ -1,16 +1,16 @@
-import { numberBytes, scaleBytes } from '../../wgsl/quantized/format.ts'
 import { throwIfAborted } from '../abort.ts'
 import type { Device } from '../device.ts'
-import type { Share } from '../shares.ts'
-import { Tensor } from '../tensor.ts'
-import { blockLayouts, type KeptWeight, valuesIn } from './block_layout.ts'
+import type { Tensor } from '../tensor.ts'
+import { blockLayouts, valuesIn } from './block_layout.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { bytesOf, fill, type Values } from './fill.ts'
+import { fillShare } from './fill_share.ts'
 import { matchNames } from './match_names.ts'
-import { deviceTensor, type Parameters } from './parameters.ts'
+import type { Parameters } from './parameters.ts'
 import { ShardedBlocks } from './sharded_blocks.ts'
 import { needed, slicedTensor, sliceOf, type WeightShare } from './share.ts'
-import { freeWeightBuffer, weightBuffer } from './weight_buffer.ts'
+import { StreamedBlocks } from './streamed_blocks.ts'
+import { weightBuffer } from './weight_buffer.ts'
 import { Weights } from './weights.ts'
 
 /** Bytes read at once unless told otherwise. The host holds two such chunks at most, whatever the model's size. */
@@ -19,6 +19,11 @@ const CHUNK = 16 * 2 ** 20
 export interface LoadOptions {
   /** The part of the weights that one rank of several loads. Default: all. */
   share?: WeightShare
+  /**
+   * Keep the weights of blocks on the host, and have two blocks on the device at a time. Default: all are on the device, or what
+   * `share` says of them; ranks that share blocks cannot.
+   */
+  streamed?: boolean
   /** Stored tensors that are known and not needed (the encoder of a decoder-only use). */
   ignore?: RegExp[]
   onProgress?: (loadedBytes: number, totalBytes: number) => void
@@ -30,8 +35,10 @@ export interface LoadOptions {
 /** What is read of one stored tensor, and to where. */
 interface Reading extends Values {
   into(chunk: Uint8Array): Promise<void>
-  /** Whether it was read, and is there. */
-  loaded(): boolean
+  /** Whether loading needs it. */
+  lacking(): boolean
+  /** Whether it was read, and is to be read again now that what is added to the weights of these names has changed. */
+  outdated(changed: ReadonlySet<string>): boolean
 }
 
 /** Weights that have no bytes yet, or no longer: which they are, and how large, is known. */
@@ -66,13 +73,16 @@ export function prepareWeights(
   device: Device,
   checkpoint: Checkpoint,
   parameters: Parameters,
-  { share = {}, ignore }: Pick<LoadOptions, 'share' | 'ignore'>,
+  { share = {}, ignore, streamed }: Pick<LoadOptions, 'share' | 'ignore' | 'streamed'>,
 ): PreparedWeights {
   matchNames(new Map([...parameters.all].map(([name, p]) => [name, p.shape])), checkpoint, { ignore })
   const { gathering } = share
   const wanted = [...parameters.all].filter(([, parameter]) => needed(parameter, share))
   const tensors = new Map<string, Tensor>()
-  const blocks = gathering && new ShardedBlocks(device, gathering, blockLayouts(wanted, share, device.target))
+  const layouts = () => blockLayouts(wanted, share, device.target)
+  const sharded = gathering && new ShardedBlocks(device, gathering, layouts())
+  const onHost = streamed && !gathering ? new StreamedBlocks(device, layouts()) : undefined
+  const blocks = sharded ?? onHost
   const weights = new Weights(device, tensors, '', blocks)
   const readings: Reading[] = wanted
     .filter(([, { at }]) => !blocks || typeof at !== 'number')
@@ -86,29 +96,49 @@ export function prepareWeights(
         tensor.placement ??= await weightBuffer(device, tensor.bytes, `weight ${name}`)
         await fill(device, checkpoint, tensor, values, chunk)
       }
-      return { ...values, into, loaded: () => tensor.placement !== undefined }
+      const outdated = (names: ReadonlySet<string>) => names.has(name) && tensor.placement !== undefined
+      return { ...values, into, lacking: () => true, outdated }
     })
-  for (const { layout, shares, own } of blocks?.blocks ?? []) {
+  for (const { layout, shares, own } of sharded?.blocks ?? []) {
     for (const weight of valuesIn(layout, shares[gathering!.index])) {
       const into = (chunk: Uint8Array) => fillShare(device, checkpoint, weight, own!, chunk)
-      readings.push({ ...weight, into, loaded: () => own?.placement !== undefined })
+      const outdated = (names: ReadonlySet<string>) => names.has(weight.name) && own?.placement !== undefined
+      readings.push({ ...weight, into, lacking: () => true, outdated })
     }
   }
+  if (onHost) readings.push(...streamedReadings(device, checkpoint, onHost))
   const load: PreparedWeights['load'] = (options = {}) =>
     device.during(async () => {
       try {
         await blocks?.allocate()
-        await readAll(device, checkpoint, readings, options)
+        const lacking = readings.filter((reading) => reading.lacking())
+        await readAll(device, checkpoint, lacking, options)
       } catch (error) {
         weights.free()
         throw error
       }
     })
   const reload: PreparedWeights['reload'] = async (names, options = {}) => {
-    const changed = readings.filter(({ name, loaded }) => names.has(name) && loaded())
+    onHost?.forget(names)
+    const changed = readings.filter(({ outdated }) => outdated(names))
     if (changed.length > 0) await device.during(() => readAll(device, checkpoint, changed, options))
   }
   return { weights, load, reload }
+}
+
+/** Whole blocks, one after the other: read into their places on the device, and taken from there to the host. */
+function streamedReadings(device: Device, checkpoint: Checkpoint, blocks: StreamedBlocks): Reading[] {
+  return blocks.blocks.flatMap(({ layout: { weights } }, at) =>
+    weights.map((weight, k): Reading => {
+      const into = async (chunk: Uint8Array) => {
+        if (k === 0) await blocks.empty(at)
+        clear(device, weight.tensor)
+        await fill(device, checkpoint, weight.tensor, weight, chunk)
+        if (k === weights.length - 1) await blocks.keep(at)
+      }
+      return { ...weight, into, lacking: () => blocks.lacks(at), outdated: () => blocks.allocated && blocks.lacks(at) }
+    }),
+  )
 }
 
 /** Scales of few bits are written into words of zeros. */
@@ -141,72 +171,4 @@ async function readAll(
     onProgress?.(loaded, total)
   }
   await device.finished()
-}
-
-/** Reads the values of a block's weight that this rank keeps into its share of the block. */
-async function fillShare(
-  device: Device,
-  checkpoint: Checkpoint,
-  weight: KeptWeight,
-  own: Tensor,
-  chunk: Uint8Array,
-): Promise<void> {
-  const { name, parameter, slice, tensor, elements, bytes: kept, offset } = weight
-  const { buffer, bytes } = own.placement!
-  const together = slice?.axis !== 1 && parameter.layout === 'rows'
-  const flat = { ...parameter, shape: [elements.end - elements.first], layout: 'rows' as const, format: tensor.packed }
-  if (together && !tensor.packed) {
-    const part = deviceTensor(name, flat, device.target)
-    part.placement = { buffer, bytes, offset }
-    return fill(device, checkpoint, part, weight, chunk)
-  }
-  // Numbers and scales are apart, or its values are not together in the file: what has them passes through.
-  const passing = together ? deviceTensor(name, flat, device.target) : unplacedCopy(tensor)
-  const first = together ? elements.first : 0
-  passing.placement = await weightBuffer(device, passing.bytes, `weight ${name}`)
-  try {
-    await fill(device, checkpoint, passing, together ? weight : { name, parameter, slice }, chunk)
-    await device.checked(() => {
-      const encoder = device.gpu.createCommandEncoder()
-      for (const { from, to, length } of copiesOf(tensor, kept, passing, first)) {
-        encoder.copyBufferToBuffer(passing.placement!.buffer, from, buffer, offset + to, length)
-      }
-      device.gpu.queue.submit([encoder.finish()])
-    })
-  } finally {
-    freeWeightBuffer(device, passing.placement)
-  }
-}
-
-/**
- * Where bytes of a tensor are in a part of it that begins with value `first`: numbers and scales each in one place.
- *
- * @returns `to` from the first of the bytes on
- */
-function copiesOf(tensor: Tensor, bytes: Share, part: Tensor, first: number) {
-  const { packed } = tensor
-  const sections = packed
-    ? [
-        { begin: 0, end: numberBytes(packed, tensor.size), skipped: numberBytes(packed, first), at: 0 },
-        {
-          begin: numberBytes(packed, tensor.size),
-          end: tensor.bytes,
-          skipped: (first / packed.group) * scaleBytes(packed),
-          at: numberBytes(packed, part.size),
-        },
-      ]
-    : [{ begin: 0, end: tensor.bytes, skipped: 0, at: 0 }]
-  return sections.flatMap(({ begin, end, skipped, at }) => {
-    const from = Math.max(begin, bytes.first)
-    const source = at + from - begin - skipped
-    // Behind the last scale is nothing that anybody reads.
-    const length = Math.min(Math.min(end, bytes.end) - from, part.bytes - source)
-    return length > 0 ? [{ from: source, to: from - bytes.first, length }] : []
-  })
-}
-
-function unplacedCopy({ shape, dtype, label, packed }: Tensor): Tensor {
-  const copy = new Tensor(shape, dtype, label, packed)
-  copy.persistent = true
-  return copy
 }

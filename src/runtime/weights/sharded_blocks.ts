@@ -4,6 +4,7 @@ import type { Recorder } from '../recorder.ts'
 import type { Share } from '../shares.ts'
 import { type Placement, Tensor } from '../tensor.ts'
 import { type BlockLayout, byteShares, slotBytes, slotOf } from './block_layout.ts'
+import type { BlockWeights } from './block_weights.ts'
 import type { Gathering } from './share.ts'
 import { freeWeightBuffer, weightBuffer } from './weight_buffer.ts'
 
@@ -23,7 +24,7 @@ interface ShardedBlock {
  * The blocks of a network whose weights several ranks keep a share of each. A block is gathered before it runs, while the
  * one before it is computed; where that is done, its place is taken by the one after next.
  */
-export class ShardedBlocks {
+export class ShardedBlocks implements BlockWeights {
   readonly #device: Device
   readonly #gathering: Gathering
   readonly blocks: readonly ShardedBlock[]
@@ -50,6 +51,8 @@ export class ShardedBlocks {
     return [...slots, ...kept].reduce((sum, bytes) => sum + bytes, 0)
   }
 
+  readonly hostBytes = 0
+
   /** Makes room for all of that. @throws DitError 'out-of-memory' */
   async allocate(): Promise<void> {
     const slots: Placement[] = []
@@ -64,7 +67,6 @@ export class ShardedBlocks {
     }
   }
 
-  /** Runs `body` with all weights of the block whose keys begin so. Blocks are asked for in their order. */
   async using<T>(g: Recorder, prefix: string, body: (tensors: ReadonlyMap<string, Tensor>) => Promise<T>): Promise<T> {
     const at = this.blocks.findIndex(({ layout }) => layout.prefix.startsWith(prefix))
     if (at < 0) throw new DitError('validation', `${prefix} is no block whose weights are shared`)
@@ -107,6 +109,10 @@ export class ShardedBlocks {
       }
     }
     for (const placement of this.#buffers.splice(0)) freeWeightBuffer(this.#device, placement)
+  }
+
+  dispose(): void {
+    this.free()
   }
 
   async #buffer(bytes: number, label: string): Promise<Placement> {

@@ -3,7 +3,7 @@ import { DitError } from '../errors.ts'
 import type { Affine } from '../ops/linear.ts'
 import type { Recorder } from '../recorder.ts'
 import type { Tensor } from '../tensor.ts'
-import type { ShardedBlocks } from './sharded_blocks.ts'
+import type { BlockWeights } from './block_weights.ts'
 import { freeWeightBuffer } from './weight_buffer.ts'
 
 /** A network's weights on one device, by checkpoint key, seen from a place in the tree of keys. */
@@ -11,10 +11,10 @@ export class Weights {
   readonly #device: Device
   readonly #tensors: ReadonlyMap<string, Tensor>
   readonly #prefix: string
-  readonly #blocks: ShardedBlocks | undefined
+  readonly #blocks: BlockWeights | undefined
 
-  /** @param blocks those that this rank keeps a share of; their tensors are there while they run */
-  constructor(device: Device, tensors: ReadonlyMap<string, Tensor>, prefix = '', blocks?: ShardedBlocks) {
+  /** @param blocks those whose tensors are there while they run */
+  constructor(device: Device, tensors: ReadonlyMap<string, Tensor>, prefix = '', blocks?: BlockWeights) {
     this.#device = device
     this.#tensors = tensors
     this.#prefix = prefix
@@ -42,7 +42,7 @@ export class Weights {
     return { weight: this.tensor(`${name}.weight`), bias: this.tensor(`${name}.bias`) }
   }
 
-  /** Runs `body` on these weights of a block; where ranks keep a share of them each, they are gathered for that long. */
+  /** Runs `body` on these weights of a block; where ranks share them, or the host keeps them, they are there for that long. */
   using<T>(g: Recorder, body: (weights: Weights) => Promise<T>): Promise<T> {
     if (!this.#blocks) return body(this)
     return this.#blocks.using(g, this.#prefix, (tensors) => body(new Weights(this.#device, tensors, this.#prefix)))
@@ -54,6 +54,11 @@ export class Weights {
     return own + (this.#blocks?.bytes ?? 0)
   }
 
+  /** Bytes that stay on the host once they were loaded. */
+  get hostBytes(): number {
+    return this.#blocks?.hostBytes ?? 0
+  }
+
   /** Destroys the buffers. */
   free(): void {
     for (const tensor of this.#tensors.values()) {
@@ -62,5 +67,10 @@ export class Weights {
       tensor.placement = undefined
     }
     this.#blocks?.free()
+  }
+  /** Gives up what stays on the host, too. */
+  dispose(): void {
+    this.free()
+    this.#blocks?.dispose()
   }
 }
