@@ -16,9 +16,11 @@ const MAY_IMPORT = {
   caches: ['runtime'],
   pipelines: ['runtime', 'models', 'schedulers', 'parallel', 'caches'],
   index: ['wgsl', 'runtime', 'models', 'schedulers', 'parallel', 'caches', 'pipelines'],
+  // Several machines: what a node does, and what a caller asks of it.
+  cluster: ['runtime', 'models', 'pipelines', 'parallel'],
   server: ['wgsl', 'runtime', 'models', 'schedulers', 'parallel', 'caches', 'pipelines', 'index'],
   // `webdit serve` reads the flags, opens the devices and starts the server.
-  cli: ['wgsl', 'runtime', 'models', 'schedulers', 'parallel', 'caches', 'pipelines', 'index', 'server'],
+  cli: ['wgsl', 'runtime', 'models', 'schedulers', 'parallel', 'caches', 'pipelines', 'index', 'server', 'cluster'],
 }
 
 const root = resolve(process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url)))

@@ -14,6 +14,8 @@ export interface CliIo {
   readonly terminal: boolean
   /** Fires at Ctrl-C. */
   readonly signal: AbortSignal
+  /** Says that the command ends in its own time after that, however long it takes; a second Ctrl-C ends it at once. */
+  endsByItself?(): void
   /** Opens the device and notes which it is, and notices such as the fallback to software. */
   openDevice(choice: DeviceChoice): Promise<OpenedDevice>
 }

@@ -19,6 +19,7 @@ function listenForSignals(): void {
       if (interrupted !== undefined) process.exit(code)
       interrupted = code
       abort.abort()
+      if (io.patient) return
       setTimeout(() => {
         io.note('webdit: cancelled')
         process.exit(code)
@@ -36,4 +37,4 @@ const code = await runCli(process.argv.slice(2), io, async ({ backend }) => {
 })
 // Not exitCode: a driver's threads could keep the process from ending.
 await new Promise<void>((resolve) => process.stdout.write('', () => resolve()))
-process.exit(interrupted ?? code)
+process.exit(io.patient ? code : (interrupted ?? code))

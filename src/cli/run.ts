@@ -7,6 +7,8 @@ import { deviceChoice } from './device_options.ts'
 import { doctorCommand } from './doctor/index.ts'
 import { generateCommand } from './generate/index.ts'
 import { commandHelp, generalHelp } from './help.ts'
+import { nodeCommand } from './node/index.ts'
+import { nodesCommand } from './nodes/index.ts'
 import { VERSION } from './package_info.ts'
 import { planCommand } from './plan/index.ts'
 import { serveCommand } from './serve/index.ts'
@@ -16,6 +18,8 @@ const COMMANDS: readonly Command[] = [
   generateCommand,
   batchCommand,
   serveCommand,
+  nodeCommand,
+  nodesCommand,
   planCommand,
   benchCommand,
   verifyCommand,

@@ -5,6 +5,8 @@ import { openDevice } from './device.ts'
 export interface TerminalIo extends CliIo {
   /** What the process runs on, once that is chosen. */
   vulkan?: VulkanChoice
+  /** Whether the command ends in its own time when it is told to. */
+  patient: boolean
 }
 
 /** The process's own stdout, stderr and device. */
@@ -30,6 +32,10 @@ export function terminalIo(signal: AbortSignal): TerminalIo {
     status,
     terminal,
     signal,
+    patient: false,
+    endsByItself() {
+      io.patient = true
+    },
     openDevice: (choice) => openDevice(choice, io, io.vulkan),
   }
   return io

@@ -1,8 +1,10 @@
 import type { PipelineOutput } from '../../pipelines/options.ts'
 import type { Profile } from '../../runtime/profiling/profile.ts'
 import type { CliIo, Command, ParsedArgs } from '../command.ts'
+import { NATS_OPTIONS } from '../node/nats_options.ts'
 import type { Drawing } from './drawing.ts'
 import { compareChoice, fullRunLine, sparedLine } from './full_run.ts'
+import { generateOnCluster } from './on_cluster.ts'
 import { GENERATE_DESCRIPTION, GENERATE_OPTIONS } from './options.ts'
 import { measured, writeProfile } from './profile.ts'
 import { duration, StepProgress } from './progress.ts'
@@ -13,12 +15,16 @@ export const generateCommand: Command = {
   summary: 'draws pictures from texts',
   usage: '--prompt TEXT … [flags]',
   description: GENERATE_DESCRIPTION,
-  options: GENERATE_OPTIONS,
-  needsDevice: true,
+  options: [...GENERATE_OPTIONS, ...NATS_OPTIONS],
+  needsDevice: (args) => !args.has('nats'),
   run: generate,
 }
 
 async function generate(args: ParsedArgs, io: CliIo): Promise<number> {
+  if (args.has('nats')) {
+    await generateOnCluster(args, io)
+    return 0
+  }
   const compared = compareChoice(args) === 'yes'
   await withSession(args, io, (session) =>
     withDevice(session, async (load, device) => {

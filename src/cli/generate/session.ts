@@ -120,7 +120,7 @@ export async function writeTimeline({ timeline, io }: Session, drawing: Drawing)
 
 /** Draws what was asked for, once. Warnings are for the caller to tell. */
 export function draw(
-  { settings: { prompts, call }, latents }: Session,
+  { settings: { prompts, call }, latents }: Pick<Session, 'settings' | 'latents'>,
   drawing: Drawing,
   onStep: (step: number, steps: number) => void,
 ): Promise<PipelineOutput> {
@@ -129,7 +129,11 @@ export function draw(
 }
 
 /** Writes the pictures, or the latents, and prints their paths. */
-export async function write({ settings, io }: Session, { facts }: Drawing, output: PipelineOutput): Promise<void> {
+export async function write(
+  { settings, io }: Pick<Session, 'settings' | 'io'>,
+  { facts }: Pick<Drawing, 'facts'>,
+  output: PipelineOutput,
+): Promise<void> {
   io.signal.throwIfAborted()
   const writeAll = settings.outputType === 'latent' ? writeLatents : writePictures
   for (const path of await writeAll(output, facts, settings)) io.print(path)

@@ -3,14 +3,14 @@ import { checkDividedRequest } from '../../pipelines/divided_request.ts'
 import { modelFacts } from '../../pipelines/model_facts.ts'
 import { openModel } from '../../pipelines/open_model.ts'
 import { DitError } from '../../runtime/errors.ts'
-import type { Source } from '../../runtime/weights/source.ts'
+import type { ServedModel } from '../../server/served_model.ts'
 import type { CliIo, Command, ParsedArgs } from '../command.ts'
-import { deviceChoice } from '../device_options.ts'
-import type { Loading } from '../generate/drawing.ts'
 import { meshOf } from '../generate/mesh.ts'
-import { readLoras, readModel, readOffload, readTextEncoders, readWeights } from '../generate/settings.ts'
+import { readModel } from '../generate/settings.ts'
+import { NATS_OPTIONS } from '../node/nats_options.ts'
 import { PACKAGE_FOLDER, VERSION } from '../package_info.ts'
-import { meshesOf, openDrawers } from './open_drawers.ts'
+import { loadingOf } from './loading.ts'
+import { meshesOf, type OpenedDrawer, openDrawers } from './open_drawers.ts'
 import { SERVE_DESCRIPTION, SERVE_OPTIONS } from './options.ts'
 import { modelId, readServeSettings, type ServeSettings } from './settings.ts'
 
@@ -19,42 +19,41 @@ export const serveCommand: Command = {
   summary: 'answers HTTP requests for pictures, as OpenAI and xDiT do',
   usage: '[flags]',
   description: SERVE_DESCRIPTION,
-  options: SERVE_OPTIONS,
-  needsDevice: true,
+  options: [...SERVE_OPTIONS, ...NATS_OPTIONS],
+  needsDevice: (args) => !args.has('nats'),
   run: serve,
 }
 
 async function serve(args: ParsedArgs, io: CliIo): Promise<number> {
   const settings = await readServeSettings(args)
+  if (args.has('nats')) {
+    const { withClusterDrawers } = await import('./on_cluster.ts')
+    await withClusterDrawers(args, io, (drawers, model) => serveModel(args, io, settings, drawers, model))
+    return 0
+  }
   const model = readModel(args)
   const source = await openModel(model, { signal: io.signal })
   try {
-    await serveModel(args, io, settings, model, source)
+    const loading = loadingOf(args, io, source, model)
+    const facts = await modelFacts(source)
+    const mesh = await meshOf(args, { ...loading, prompts: [''], call: {} }, io)
+    const meshes = meshesOf(mesh)
+    if (mesh.config) checkDividedRequest(mesh.config, facts, {}, mesh.devices)
+    const drawers = await openDrawers(loading, meshes, mesh.workers)
+    await serveModel(args, io, settings, drawers, { id: modelId(model), facts, config: meshes.config })
   } finally {
     await source.close()
   }
   return 0
 }
 
-async function serveModel(args: ParsedArgs, io: CliIo, settings: ServeSettings, model: string, source: Source) {
-  const loading: Loading = {
-    source,
-    model,
-    variant: args.text('variant'),
-    transformer: args.text('transformer'),
-    textEncoders: readTextEncoders(args),
-    offload: readOffload(args),
-    weights: readWeights(args),
-    loras: readLoras(args),
-    imageToImage: false,
-    choice: deviceChoice(args),
-    traced: false,
-    io,
-  }
-  const facts = await modelFacts(source)
-  const mesh = await meshOf(args, { ...loading, prompts: [''], call: {} }, io)
-  const meshes = meshesOf(mesh)
-  if (mesh.config) checkDividedRequest(mesh.config, facts, {}, mesh.devices)
+async function serveModel(
+  args: ParsedArgs,
+  io: CliIo,
+  settings: ServeSettings,
+  drawers: readonly OpenedDrawer[],
+  model: Omit<ServedModel, 'since'>,
+) {
   const { host, keys, loopback, limits, corsOrigins } = settings
   // The libraries of the server are read by those alone who start one.
   const { Serving } = await import('../../server/serving.ts')
@@ -62,13 +61,8 @@ async function serveModel(args: ParsedArgs, io: CliIo, settings: ServeSettings, 
   const { pageFiles } = await import('../../server/page_files.ts')
   const { listen } = await import('../../server/listen.ts')
   const page = await pageFiles(join(PACKAGE_FOLDER, 'demo/dist'))
-  const serving = new Serving(await openDrawers(loading, meshes, mesh.workers), {
-    model: {
-      id: args.text('model_name') ?? modelId(model),
-      facts,
-      config: meshes.config,
-      since: Math.floor(Date.now() / 1000),
-    },
+  const serving = new Serving(drawers, {
+    model: { ...model, id: args.text('model_name') ?? model.id, since: Math.floor(Date.now() / 1000) },
     limits,
     access: { keys, loopback },
     corsOrigins,
