@@ -1,31 +1,16 @@
-import { execFile, execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { execFile } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
+import { packedApp } from '../../support/packed_app.ts'
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 const run = promisify(execFile)
 
 // Needs dist/: `npm test` builds it.
 describe('the package, installed with its runtime dependencies alone', () => {
-  const app = mkdtempSync(join(tmpdir(), 'webdit-app-'))
-  const installed = join(app, 'node_modules/webdit')
-
-  beforeAll(() => {
-    execFileSync('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', app], { cwd: ROOT })
-    const archive = readdirSync(app).find((name) => name.endsWith('.tgz'))!
-    mkdirSync(installed, { recursive: true })
-    execFileSync('tar', ['-xzf', join(app, archive), '-C', installed, '--strip-components=1'])
-    const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
-    for (const name of Object.keys(dependencies)) {
-      mkdirSync(dirname(join(app, 'node_modules', name)), { recursive: true })
-      symlinkSync(join(ROOT, 'node_modules', name), join(app, 'node_modules', name))
-    }
-  })
-  afterAll(() => rmSync(app, { recursive: true, force: true }))
+  const { folder: app, installed, remove } = packedApp()
+  afterAll(remove)
 
   it('brings no weights and no pictures', () => {
     const files = readdirSync(installed, { recursive: true, encoding: 'utf8' })
