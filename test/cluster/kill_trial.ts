@@ -145,7 +145,7 @@ export async function killTrial({
       }),
     )
     await Promise.all(harms)
-    const results = (await keysOf(nc, rooms.results)).length
+    const results = (await keysOf(rooms, rooms.names.buckets.results)).length
     if (results !== jobs) faults.push(`${results} results are written for ${jobs} jobs`)
     for (let tries = 0; ; tries++) {
       const left = await jobsInQueue(rooms)

@@ -51,10 +51,10 @@ export async function findModel(
   nodes: readonly NodeInfo[],
   name: string | undefined,
 ): Promise<ClusterModel> {
-  const { nc, models } = rooms
+  const { nc, models, names } = rooms
   const alive = new Set(nodes.map(({ model }) => model.digest))
   const cards: ModelCard[] = []
-  for (const digest of await keysOf(nc, models)) {
+  for (const digest of await keysOf(rooms, names.buckets.models)) {
     const entry = await untilAnswered(nc, 'a model', () => models.get(digest))
     if (entry && entry.operation === 'PUT') cards.push(entry.json<ModelCard>())
   }

@@ -29,9 +29,10 @@ export interface NodeInfo {
 }
 
 /** The nodes that are there, by their hosts. */
-export async function nodesOf({ nc, nodes }: Pick<Rooms, 'nc' | 'nodes'>): Promise<NodeInfo[]> {
+export async function nodesOf(rooms: Rooms): Promise<NodeInfo[]> {
+  const { nc, nodes, names } = rooms
   const found: NodeInfo[] = []
-  for (const id of await keysOf(nc, nodes)) {
+  for (const id of await keysOf(rooms, names.buckets.nodes)) {
     const entry = await untilAnswered(nc, 'a node', () => nodes.get(id))
     if (entry?.operation === 'PUT') found.push(entry.json<NodeInfo>())
   }
