@@ -15,6 +15,7 @@ export { type MeshPlan, type MeshPlanOptions, planMeshes } from './pipelines/mes
 export type { PipelineOptions, PipelineOutput, StepInfo } from './pipelines/options.ts'
 export { type ParallelPipeline, parallelize } from './pipelines/parallelize.ts'
 export type { RankImage, RankOutput, RankStep } from './pipelines/rank.ts'
+export type { OnDeviceLoss, Resumed } from './pipelines/resume/resumed.ts'
 export { type Rank, type RankOptions, startRank } from './pipelines/start_rank.ts'
 export { type StartTeamOptions, startTeam, type TeamKind } from './pipelines/team/start_team.ts'
 export type { Team, TeamOptions, TeamStep } from './pipelines/team/team.ts'

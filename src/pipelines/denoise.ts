@@ -10,7 +10,10 @@ import type { Tensor } from '../runtime/tensor.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
 import { FiniteWatch } from './finite.ts'
 import { KeptTensors } from './kept_tensors.ts'
-import { type SolverState, solverStep } from './solver_step.ts'
+import type { SolverValues } from './resume/checkpoint.ts'
+import { joinedRows } from './resume/joined_rows.ts'
+import { historyNeeded, type SolverState, solverStep } from './solver_step.ts'
+import { StepReader } from './step_reader.ts'
 
 /** A family's transformer as denoising sees it. */
 export interface DenoisingNetwork {
@@ -47,12 +50,19 @@ export interface DenoiseOptions {
   network: DenoisingNetwork
   /** Unit noise times the scheduler's init_noise_sigma, [pictures, channels, height, width]. */
   latents: Tensor
+  /** Instead of the beginning: `latents` are those after so many steps, and this is what the solver looks back at. */
+  from?: { readonly step: number; readonly history: readonly Tensor[] }
   scheduler: Scheduler
   /** Spares passes some of their blocks. */
   cache?: RequestCache
   /** Fresh unit noise of the latents' shape; asked for in the order of the steps, by schedulers that draw some. */
   noise?: () => Float32Array
   signal?: AbortSignal
+  /**
+   * Called on the crew's leader when a step is recorded; what it returns, with what it takes to go on after that step, when
+   * it has run on the device and before `onStep` is called.
+   */
+  onRecorded?: (step: number) => (values: SolverValues) => void
   /** Called on the crew's leader when a step has run on the device. */
   onStep?: (step: number, timestep: number, progress: Progress) => void | Promise<void>
 }
@@ -66,13 +76,23 @@ export interface Progress {
 
 /** The loop that all pipelines share: predict, step, once for each timestep. The final latents are the last stage's. */
 export async function denoise(g: Recorder, options: DenoiseOptions): Promise<Tensor | undefined> {
-  const { crew, scheduler, signal, onStep } = options
   const denoising = new Denoising(g, options)
-  await denoising.open()
+  try {
+    await denoising.open()
+    await allSteps(g, options, denoising)
+    return denoising.finish()
+  } finally {
+    denoising.close()
+  }
+}
+
+async function allSteps(g: Recorder, options: DenoiseOptions, denoising: Denoising): Promise<void> {
+  const { crew, scheduler, signal, from, onStep } = options
+  const onRecorded = crew.leads ? options.onRecorded : undefined
   const steps = scheduler.timesteps.length
   /** What is left of the step before: to wait for it, and to tell of it. */
   let running: (() => Promise<void>) | undefined
-  for (let i = 0; i < steps; i++) {
+  for (let i = from?.step ?? 0; i < steps; i++) {
     throwIfAborted(signal)
     await g.phase('step', async () => {
       await denoising.step(i)
@@ -81,24 +101,27 @@ export async function denoise(g: Recorder, options: DenoiseOptions): Promise<Ten
     // A step is recorded while the device computes the one before, so that it never waits for the host. Stages run ahead of
     // each other anyway; one that waited for its device would wait for all.
     await running?.()
-    const ran = crew.stages === 1 ? denoising.ran() : Promise.resolve()
+    const told = onRecorded?.(i + 1)
+    // What the last stage reads is there before it can record another step, of which it needs the first stage's part.
+    const ran = told ? denoising.ran(i + 1) : crew.stages === 1 ? denoising.ran() : undefined
     const progress = crew.leads && onStep ? denoising.kept() : undefined
     running = async () => {
-      await ran
+      const values = await ran
+      if (values) told?.(values)
       if (progress) await onStep?.(i + 1, scheduler.timesteps[i], progress)
       progress?.drop()
     }
   }
   await running?.()
   await denoising.ran()
-  return denoising.finish()
 }
 
 /** Compiles and reserves what denoising takes, and runs nothing. For use in a rehearsal. */
 export async function rehearseDenoising(g: Recorder, options: DenoiseOptions): Promise<void> {
   const denoising = new Denoising(g, options)
   const { crew, network } = options
-  const kinds = new Set([...crew.kindsOfSteps, ...(network.longerSteps ?? []).slice(0, 1)])
+  const longer = network.longerSteps?.find((step) => step >= (options.from?.step ?? 0))
+  const kinds = new Set([...crew.kindsOfSteps, ...(longer === undefined ? [] : [longer])])
   for (const step of kinds) await g.phase('step', () => denoising.step(step))
   denoising.finish()
   crew.end(g)
@@ -121,19 +144,24 @@ class Denoising {
   readonly #kept: KeptTensors
   /** Where this rank speaks for its crew. */
   readonly #watch: FiniteWatch | undefined
+  readonly #reader = new StepReader()
 
   constructor(g: Recorder, options: DenoiseOptions) {
     this.#g = g
     this.#o = options
     this.#picture = options.latents
     this.#kept = new KeptTensors(g)
-    this.#states = [{ piece: options.crew.whole, latents: options.latents, history: [] }]
+    this.#states = [{ piece: options.crew.whole, latents: options.latents, history: options.from?.history ?? [] }]
     this.#watch = options.crew.leads ? new FiniteWatch(g, options.scheduler.timesteps.length) : undefined
   }
 
   /** To be awaited before `ran`. */
   async open(): Promise<void> {
-    await this.#watch?.open(this.#g)
+    const { latents, scheduler, from, onRecorded } = this.#o
+    if (!this.#watch) return
+    const steps = Array.from({ length: scheduler.timesteps.length }, (_, i) => i).slice(from?.step ?? 0)
+    const read = onRecorded ? 1 + Math.max(0, ...steps.map((i) => historyNeeded(scheduler, i))) : 0
+    await this.#reader.open(this.#g, this.#watch.noted.bytes + read * latents.bytes)
   }
 
   async step(i: number): Promise<void> {
@@ -295,13 +323,37 @@ class Denoising {
   /**
    * Settles when the device has run all that is submitted by now.
    *
+   * @param steps so many, after which the rank that leads reads what it takes to go on
    * @throws DitError 'corrupt' naming the step after which latents were no finite numbers, on the rank that leads
    */
-  ran(): Promise<void> {
-    const ran = this.#watch ? this.#watch.check(this.#g) : this.#g.device.finished()
+  ran(steps?: number): Promise<SolverValues | undefined> {
+    const ran = this.#watch ? this.#read(this.#watch, steps) : this.#g.device.finished().then(() => undefined)
     // Heard when it is awaited, if no other failure comes before.
     ran.catch(() => {})
     return ran
+  }
+
+  async #read(watch: FiniteWatch, steps: number | undefined): Promise<SolverValues | undefined> {
+    const states = this.#states
+    const history =
+      steps === undefined ? 0 : Math.min(historyNeeded(this.#o.scheduler, steps), states[0].history.length)
+    const parts = (state: PieceState) => [state.latents, ...state.history.slice(0, history)]
+    const tensors = steps === undefined ? [] : states.flatMap(parts)
+    const [noted, ...values] = await this.#reader.read(this.#g, [watch.noted, ...tensors])
+    watch.check(noted)
+    if (steps === undefined) return undefined
+    const shapes = states.map(({ latents }) => latents.shape)
+    const joined = (part: number) =>
+      joinedRows(
+        states.map((_, k) => new Float32Array(values[k * (1 + history) + part])),
+        shapes,
+      )
+    return { latents: joined(0), history: Array.from({ length: history }, (_, k) => joined(1 + k)) }
+  }
+
+  /** Whatever has come of it. */
+  close(): void {
+    this.#reader.close()
   }
 
   /** The final latents, on the last stage; nothing else stays behind. */

@@ -1,9 +1,9 @@
 import type { Ranks } from '../parallel/crew/ranks.ts'
-import { Device, type DeviceOptions } from '../runtime/device.ts'
-import { openPlatform } from '../runtime/platform/platform.ts'
+import type { Device, DeviceOptions } from '../runtime/device.ts'
+import type { DitError } from '../runtime/errors.ts'
 import type { Source } from '../runtime/weights/source.ts'
 import type { WeightFormats } from './component_formats.ts'
-import type { Components, Family } from './family.ts'
+import type { Components } from './family.ts'
 import { checkImageToImage } from './input_images.ts'
 import { loadComponents } from './load_components.ts'
 import { type CheckedLora, checkLoras, type LoraInput, type LoraOptions } from './loras/lora_options.ts'
@@ -13,11 +13,22 @@ import { openModel } from './open_model.ts'
 import type { PipelineOptions, PipelineOutput } from './options.ts'
 import { pipelineClass } from './pipeline_class.ts'
 import { LoadedPipeline } from './pipeline_run.ts'
+import { DeviceHolder } from './resume/device_holder.ts'
+import { checkOnDeviceLoss, type OnDeviceLoss } from './resume/resumed.ts'
+import { type Reload, SurvivingPipeline } from './resume/surviving_pipeline.ts'
 import type { PromptTokenizer } from './text.ts'
 
 export interface FromPretrainedOptions extends Pick<DeviceOptions, 'memory' | 'tier'>, NetworkFileOptions {
   /** An opened device; by default the runtime's best is opened. */
   device?: Device
+  /**
+   * When the device is lost: 'resume' opens another one, loads the model there, and calls go on after the last step that was
+   * done, to the same picture; 'fail' lets them fail. A `device` that is given is replaced where `reopen` says by what. Default
+   * 'resume'.
+   */
+  onDeviceLoss?: OnDeviceLoss
+  /** Opens a device in place of the one that was given, which it closes. */
+  reopen?: (cause: DitError) => Promise<Device>
   /** One rank of several that draw together: it loads its part alone. */
   ranks?: Ranks
   /** Variant of the weight files, e.g. 'fp16'. Default: the plain ones, or else the only ones there are. */
@@ -48,12 +59,13 @@ export interface FromPretrainedOptions extends Pick<DeviceOptions, 'memory' | 't
 
 /** A loaded pipeline: call it with a prompt. */
 export interface Pipeline {
-  /** @throws DitError for options out of range, sizes that do not fit, a lost device, a fired signal */
+  /** @throws DitError for options out of range, sizes that do not fit, lost devices, a fired signal */
   (prompt: string | string[], options?: PipelineOptions): Promise<PipelineOutput>
   /** The class that model_index.json names. */
   readonly className: string
   /** The folder, as it was given; the name of a source. */
   readonly model: string
+  /** Another one after a loss, as are the components. */
   readonly device: Device
   readonly components: Components
   /** The LoRAs in the weights, for calls that do not name their own. */
@@ -82,45 +94,48 @@ export const DiffusionPipeline = {
    */
   async fromPretrained(model: string | Source, options: FromPretrainedOptions = {}): Promise<Pipeline> {
     const source = typeof model === 'string' ? await openModel(model, options) : model
-    let device = options.device
     const close = typeof model === 'string' ? () => source.close() : undefined
+    const holder = new DeviceHolder(options)
     try {
       checkOffload(options.offload)
+      const onDeviceLoss = checkOnDeviceLoss(options.onDeviceLoss)
       const found = await pipelineClass(source)
       if (options.imageToImage) checkImageToImage(found.className, found.family)
-      device ??= await Device.open(await openPlatform(), { memory: options.memory, tier: options.tier })
-      const components = await loadComponents(device, source, found, options, close)
-      const name = typeof model === 'string' ? model : source.name
-      return callable(found.family, name, components, device !== options.device, checkLoras(options.loras))
+      const load = async (device: Device, loras = options.loras, signal = options.signal) => {
+        const components = await loadComponents(device, source, found, { ...options, loras, signal }, close)
+        return new LoadedPipeline(found.family, components, checkLoras(loras))
+      }
+      const reload: Reload = async (lost, cause, signal) => {
+        lost.dispose()
+        return load(await holder.reopen(cause, signal), lost.loras, signal)
+      }
+      const resumes = onDeviceLoss === 'resume' && holder.reopens
+      const pipeline = new SurvivingPipeline(await load(await holder.open()), resumes ? reload : undefined)
+      return callable(pipeline, typeof model === 'string' ? model : source.name, holder)
     } catch (error) {
       await close?.()
-      if (device && device !== options.device) device.close()
+      holder.close()
       throw error
     }
   },
 }
 
-function callable(
-  family: Family,
-  model: string,
-  components: Components,
-  ownsDevice: boolean,
-  loras: readonly CheckedLora[],
-): Pipeline {
-  const pipeline = new LoadedPipeline(family, components, loras)
+function callable(pipeline: SurvivingPipeline, model: string, holder: DeviceHolder): Pipeline {
   const call = (prompt: string | string[], options?: PipelineOptions) => pipeline.run(prompt, options)
   const callable = Object.assign(call, {
-    className: components.className,
     model,
-    device: components.device,
-    components,
-    loras,
     loadLora: (file: LoraOptions['file'], weight?: number) => pipeline.loadLora({ file, weight }),
     unloadLora: (file?: LoraOptions['file']) => pipeline.unloadLora(file),
     dispose: () => {
-      pipeline.dispose()
-      if (ownsDevice) components.device.close()
+      pipeline.loaded.dispose()
+      holder.close()
     },
   })
-  return Object.defineProperty(callable, 'loras', { get: () => pipeline.loras })
+  const current = {
+    className: { get: () => pipeline.loaded.components.className },
+    device: { get: () => pipeline.loaded.components.device },
+    components: { get: () => pipeline.loaded.components },
+    loras: { get: () => pipeline.loaded.loras },
+  }
+  return Object.defineProperties(callable, current) as typeof callable & Pipeline
 }

@@ -1,20 +1,29 @@
 import { DitError } from '../runtime/errors.ts'
 import { shapeText } from '../runtime/tensor.ts'
 import { type CudaCard, CudaGenerator } from '../schedulers/cuda_generator.ts'
-import { type Generator, randnTensor } from '../schedulers/generator.ts'
+import { type Generator, type GeneratorState, randnTensor } from '../schedulers/generator.ts'
 import { TorchGenerator } from '../schedulers/torch_generator.ts'
 import { checkInteger, type PipelineOptions, type SeededGenerator } from './options.ts'
+import { isResumable } from './resume/rewindable.ts'
 
 /** Seeds that nobody gave are drawn below this, so that people can type them again. */
 const RANDOM_SEEDS = 2 ** 32
 
 export const randomSeed = (): number => Math.floor(Math.random() * RANDOM_SEEDS)
 
+/** Where the random numbers of a run are. */
+export interface NoiseState {
+  readonly seed: number | readonly number[] | undefined
+  readonly drawn: boolean
+  /** Of one generator for all, or of each picture's; none of generators that cannot be taken back. */
+  readonly generators: readonly GeneratorState[]
+}
+
 /** The random numbers of one run: first those that denoising starts from, then those of its steps. */
 export class RunNoise {
   readonly #shape: readonly number[]
   readonly #latents: Float32Array | undefined
-  readonly #seed: number | readonly number[] | undefined
+  #seed: number | readonly number[] | undefined
   readonly #generators: Generator | readonly Generator[]
   #drawn = false
 
@@ -40,6 +49,22 @@ export class RunNoise {
   /** The seed or seeds that numbers were drawn from; undefined where none were. */
   get seed(): number | readonly number[] | undefined {
     return this.#drawn ? this.#seed : undefined
+  }
+
+  save(): NoiseState {
+    const generators = this.#all.flatMap((one) => (isResumable(one) ? [one.save()] : []))
+    return { seed: this.#seed, drawn: this.#drawn, generators }
+  }
+
+  /** Goes on where a run of the same options was. */
+  restore({ seed, drawn, generators }: NoiseState): void {
+    this.#seed = seed
+    this.#drawn = drawn
+    for (const [i, one] of this.#all.entries()) if (isResumable(one)) one.restore(generators[i])
+  }
+
+  get #all(): readonly Generator[] {
+    return [this.#generators].flat()
   }
 
   /** Unit noise that denoising starts from: the given latents, or the generator's first numbers. */

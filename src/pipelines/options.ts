@@ -4,6 +4,7 @@ import type { Generator } from '../schedulers/generator.ts'
 import type { DitImage } from './image/image.ts'
 import type { RgbBytes } from './image/lanczos.ts'
 import type { LoraInput } from './loras/lora_options.ts'
+import type { Resumed } from './resume/resumed.ts'
 
 /** What a caller hears after each denoising step. */
 export interface StepInfo {
@@ -99,6 +100,8 @@ export interface PipelineOptions {
    */
   loras?: readonly LoraInput[]
   onStep?: (info: StepInfo) => void | Promise<void>
+  /** A device was lost, or could not hold what it held: the call goes on after the last step that was done. */
+  onResume?: (resumed: Resumed) => void
   signal?: AbortSignal
 }
 

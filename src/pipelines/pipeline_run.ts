@@ -2,7 +2,7 @@ import type { Agreement } from '../caches/agreement.ts'
 import { RequestCache } from '../caches/request_cache.ts'
 import type { CacheSettings } from '../caches/settings.ts'
 import { Crew } from '../parallel/crew/crew.ts'
-import { dealt } from '../parallel/crew/dealt.ts'
+import { dealt, dealtOf } from '../parallel/crew/dealt.ts'
 import { oneRank, type Ranks } from '../parallel/crew/ranks.ts'
 import { throwIfAborted } from '../runtime/abort.ts'
 import { DitError } from '../runtime/errors.ts'
@@ -22,13 +22,14 @@ import type { RgbBytes } from './image/lanczos.ts'
 import { checkEncoding, ImageStart, leaveOutSteps } from './image_to_image.ts'
 import { inputImages, withImageDefaults } from './input_images.ts'
 import { type CheckedLora, checkLoras, type LoraOptions, nameOf, sameFile } from './loras/lora_options.ts'
-import { RunNoise } from './noise.ts'
+import { type NoiseState, RunNoise } from './noise.ts'
 import { textKey } from './offload.ts'
-import { checkNumber, type PipelineOptions, type PipelineOutput } from './options.ts'
+import { checkNumber, type PipelineOutput } from './options.ts'
 import { checkOwnOptions } from './own_options.ts'
 import { type PictureSize, sizeDrawn } from './picture_size.ts'
 import { type BatchTexts, batchTexts, type PictureTexts, textsOf } from './picture_texts.ts'
 import { previews } from './preview.ts'
+import { type Checkpoint, checkpointOf, type ResumableCall, type SolverValues } from './resume/checkpoint.ts'
 import { assist, decoderOf, decodes } from './shared_decoding.ts'
 import { sharedText } from './shared_text.ts'
 import { checkCacheDivided, stepCacheOf } from './step_cache.ts'
@@ -50,7 +51,7 @@ export class LoadedPipeline {
   }
 
   /** Draws pictures. Calls that overlap wait for each other. */
-  run(prompt: string | string[], options: PipelineOptions = {}): Promise<PipelineOutput> {
+  run(prompt: string | string[], options: ResumableCall = {}): Promise<PipelineOutput> {
     const run = this.#busy.then(async () => {
       const g = this.#recorder
       try {
@@ -119,12 +120,14 @@ class PipelineRun {
   readonly #family: Family
   readonly #c: Components
   readonly #g: Recorder
-  readonly #options: PipelineOptions
+  readonly #options: ResumableCall
   readonly #texts: PictureTexts[]
   readonly #ranks: Ranks
   readonly #crew: Crew
   /** The pictures of this crew, of all that are drawn. */
   readonly #dealt: Share
+  /** Where they go on, if not at the beginning. */
+  readonly #from: Checkpoint | undefined
   readonly #facts: TransformerFacts
   readonly #size: PictureSize
   readonly #guidance: Guidance
@@ -137,8 +140,8 @@ class PipelineRun {
   #cache: RequestCache | undefined
   readonly #warnings: string[] = []
 
-  constructor(family: Family, c: Components, g: Recorder, prompt: string | string[], given: PipelineOptions) {
-    const options = withImageDefaults(family, given)
+  constructor(family: Family, c: Components, g: Recorder, prompt: string | string[], given: ResumableCall) {
+    const options: ResumableCall = withImageDefaults(family, given)
     this.#family = family
     this.#c = c
     this.#g = g
@@ -146,7 +149,9 @@ class PipelineRun {
     const all = textsOf(prompt, options)
     this.#ranks = c.ranks ?? oneRank()
     this.#allPictures = all.length
-    this.#dealt = dealt(this.#ranks, all.length)
+    const { resume } = options
+    this.#dealt = resume ? dealtOf(this.#ranks, resume.pictures) : dealt(this.#ranks, all.length)
+    this.#from = checkpointOf(this.#dealt, resume?.checkpoints)
     this.#texts = all.slice(this.#dealt.first, this.#dealt.end)
     checkOwnOptions(c.className, family, options)
     this.#images = inputImages(c, options, all.length / (options.numImagesPerPrompt ?? 1))
@@ -176,8 +181,22 @@ class PipelineRun {
       blocks: this.#facts.blocks,
       grid: this.#size.grid,
       steps: this.#scheduler.timesteps.length,
+      first: this.#from?.step,
       guided: this.#guidance.guided,
     })
+    if (this.#from && !this.#goesOnExactly) {
+      const { step, steps } = this.#from
+      this.#warnings.push(
+        `drawing was broken off after step ${step} of ${steps}, and what was kept from step to step began anew: the picture differs a little`,
+      )
+    }
+  }
+
+  /** Whether all that goes from step to step is in a checkpoint. */
+  get #goesOnExactly(): boolean {
+    const { config } = this.#ranks
+    const last = this.#from?.step === this.#scheduler.timesteps.length
+    return last || !(this.#cacheSettings || config.distrifusion || config.numPipelinePatch > 1)
   }
 
   /** What this rank has to give: pictures where it leads its crew, else none. */
@@ -185,9 +204,11 @@ class PipelineRun {
     const g = this.#g
     if (this.#texts.length === 0) return this.#output([], new Float32Array(), undefined)
     this.#checkSizes()
+    const from = this.#from
     const noise = new RunNoise([this.#allPictures, ...this.#latentShape.slice(1)], this.#options)
-    const start = this.#imageStart(noise)
-    const initial = this.#share(noise.initial())
+    if (from) noise.restore(from.noise)
+    const start = from ? undefined : this.#imageStart(noise)
+    const initial = from ? from.latents : this.#share(noise.initial())
     const texts = this.#readTexts()
     const { offload } = this.#c
     const rehearse = async () => {
@@ -202,7 +223,9 @@ class PipelineRun {
     if (start) await offload?.enter(g, 'vae', this.#options.signal)
     const scaled = start
       ? await start.latents(g, this.#scheduler, initial)
-      : initial.map((value) => value * initNoiseSigma)
+      : from
+        ? initial
+        : initial.map((value) => value * initNoiseSigma)
     const network = await this.#encodeTexts(texts)
     const denoising = this.#denoising(network, g.upload(scaled, this.#latentShape, 'latents'))
     this.#cache = denoising.cache
@@ -210,6 +233,7 @@ class PipelineRun {
       ...denoising,
       noise: () => this.#share(noise.next()),
       signal: this.#options.signal,
+      onRecorded: this.#options.onCheckpoint && ((step) => this.#keeping(step, noise.save())),
       onStep: (step, timestep, progress) => this.#onStep(step, timestep, progress),
     })
     this.#crew.end(g)
@@ -328,7 +352,17 @@ class PipelineRun {
     const [crew, scheduler, settings] = [this.#crew, this.#scheduler, this.#cacheSettings]
     const agree: Agreement = (g, measured, decide) => crew.agreed(g, measured, decide)
     const cache = settings && new RequestCache(settings, scheduler.timesteps.length, agree)
-    return { crew, network, latents, scheduler, cache }
+    const { step, history } = this.#from ?? { step: 0, history: [] }
+    const values = (one: Float32Array) =>
+      this.#g.rehearsing ? this.#g.placeholder(this.#latentShape) : this.#g.upload(one, this.#latentShape, 'history')
+    return { crew, network, latents, from: { step, history: history.map(values) }, scheduler, cache }
+  }
+
+  /** Keeps what it takes to go on after a step, when that is there. */
+  #keeping(step: number, noise: NoiseState) {
+    const steps = this.#scheduler.timesteps.length
+    return (values: SolverValues) =>
+      this.#options.onCheckpoint?.({ ...values, pictures: this.#dealt, step, steps, noise })
   }
 
   /** Compiles all kernels side by side, and fails now if the sizes do not fit the device. */

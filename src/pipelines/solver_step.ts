@@ -10,6 +10,18 @@ export interface SolverState {
   readonly history: readonly Tensor[]
 }
 
+/** How many of the denoised predictions of the steps before `index` it and later steps look back at. */
+export function historyNeeded(scheduler: Scheduler, index: number): number {
+  const steps = scheduler.timesteps.length
+  let needed = 0
+  // A third-order solver looks back two steps: the step after the next may want the newest of them, too.
+  for (const back of [0, 1]) {
+    if (index + back >= steps) continue
+    needed = Math.max(needed, scheduler.step(index + back, 2).next.d.length - 1 - back)
+  }
+  return needed
+}
+
 /**
  * The scheduler's step on a prediction, recorded.
  *

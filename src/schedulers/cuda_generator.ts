@@ -1,5 +1,12 @@
 import { DitError } from '../runtime/errors.ts'
-import { countOf, type Generator, type NoiseType, roundedTo, seedBits } from './generator.ts'
+import {
+  countOf,
+  type GeneratorState,
+  type NoiseType,
+  type ResumableGenerator,
+  roundedTo,
+  seedBits,
+} from './generator.ts'
 import { philox4x32 } from './philox.ts'
 
 /** What of a graphics card its random numbers depend on, for tensors of more values than it runs threads at once. */
@@ -22,8 +29,8 @@ const NORMALS = 4
  *
  * In double precision: a card's fast sine and cosine are within 2.3e-5 of it.
  */
-export class CudaGenerator implements Generator {
-  private readonly key: readonly [number, number]
+export class CudaGenerator implements ResumableGenerator {
+  private key: readonly [number, number]
   private readonly card: CudaCard
   /** Numbers that each thread has drawn; a multiple of 4. */
   private offset = 0
@@ -55,6 +62,15 @@ export class CudaGenerator implements Generator {
       this.offset += NORMALS
     }
     return roundedTo(dtype, values)
+  }
+
+  save(): GeneratorState {
+    return { low: this.key[0], high: this.key[1], offset: this.offset }
+  }
+
+  restore({ low, high, offset }: GeneratorState): void {
+    this.key = [low as number, high as number]
+    this.offset = offset as number
   }
 
   private round(values: Float32Array, threads: number): void {

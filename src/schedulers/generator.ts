@@ -9,6 +9,15 @@ export interface Generator {
   randn(shape: readonly number[], dtype?: NoiseType): Float32Array
 }
 
+/** Where a generator is, as plain data that crosses threads. */
+export type GeneratorState = Readonly<Record<string, number | Uint32Array | undefined>>
+
+/** One that can be taken back to where it was, or to where another of its kind was. */
+export interface ResumableGenerator extends Generator {
+  save(): GeneratorState
+  restore(state: GeneratorState): void
+}
+
 /**
  * Normal noise of `shape`, as diffusers' `randn_tensor`: one generator fills the whole tensor; of a list, generator i
  * draws picture i ([1, ...shape[1:]]), and the pictures are joined.

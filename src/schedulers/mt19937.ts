@@ -27,6 +27,16 @@ export class Mt19937 {
     return (y ^ (y >>> 18)) >>> 0
   }
 
+  /** Its words, and which of them comes next. */
+  save(): { words: Uint32Array; next: number } {
+    return { words: this.state.slice(), next: this.next }
+  }
+
+  restore({ words, next }: { words: Uint32Array; next: number }): void {
+    this.state.set(words)
+    this.next = next
+  }
+
   private twist(): void {
     const { state } = this
     for (let i = 0; i < SIZE; i++) {

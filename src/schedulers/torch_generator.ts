@@ -1,4 +1,11 @@
-import { countOf, type Generator, type NoiseType, roundedTo, seedBits } from './generator.ts'
+import {
+  countOf,
+  type GeneratorState,
+  type NoiseType,
+  type ResumableGenerator,
+  roundedTo,
+  seedBits,
+} from './generator.ts'
 import { Mt19937 } from './mt19937.ts'
 
 /** Tensors with at least this many values are filled group by group, smaller ones value by value. */
@@ -11,7 +18,7 @@ const GROUP = 16
  * Small tensors agree exactly. From 16 values up torch takes logarithm, sine and cosine from the CPU's vector
  * library: within 2e-6.
  */
-export class TorchGenerator implements Generator {
+export class TorchGenerator implements ResumableGenerator {
   private readonly twister: Mt19937
   /** The second value of a Box-Muller pair of small tensors waits here, across calls. */
   private waiting: number | undefined
@@ -27,6 +34,15 @@ export class TorchGenerator implements Generator {
     if (count < GROUP) for (let i = 0; i < count; i++) values[i] = this.single()
     else this.fill(values, dtype)
     return roundedTo(dtype, values)
+  }
+
+  save(): GeneratorState {
+    return { ...this.twister.save(), waiting: this.waiting }
+  }
+
+  restore(state: GeneratorState): void {
+    this.twister.restore(state as { words: Uint32Array; next: number })
+    this.waiting = state.waiting as number | undefined
   }
 
   private fill(values: Float32Array, dtype: NoiseType): void {

@@ -12,28 +12,12 @@ import { memorySource } from '../../src/runtime/weights/memory_source.ts'
 import { Parameters } from '../../src/runtime/weights/parameters.ts'
 import { writeSafetensors } from '../../src/runtime/weights/safetensors.ts'
 import { GOLDEN } from '../support/golden_io.ts'
-import { CALL, failure, losableDevice } from './inject.ts'
+import { CALL, failure, intercept, losableDevice } from './inject.ts'
 
 const open = async () => Device.open(await openPlatform())
 const source = await openFolder(`${GOLDEN}pipeline_pixart_sigma`)
 
 const LOST = { name: 'DitError', kind: 'device-lost', hint: expect.stringContaining('run again') }
-
-/** Calls `before` ahead of each call of the device and its queue. */
-function intercept(gpu: GPUDevice, before: () => void): void {
-  for (const target of [gpu, gpu.queue]) {
-    for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(target))) {
-      const method = (target as unknown as Record<string, unknown>)[name]
-      if (typeof method !== 'function' || ['constructor', 'destroy', 'addEventListener'].includes(name)) continue
-      Object.defineProperty(target, name, {
-        value: (...args: unknown[]) => {
-          before()
-          return method.apply(target, args)
-        },
-      })
-    }
-  }
-}
 
 it('fails a load, a run and what is read, whichever call of the device it comes before', async () => {
   const bytes = writeSafetensors({ w: { dtype: 'F32', shape: [4], data: Float32Array.of(1, 2, 3, 4) } })

@@ -39,6 +39,23 @@ export function failAllocation(device: Device, n: number): { count: number; rest
   return injected
 }
 
+/** Calls `before` ahead of each call of the device and its queue, or of those that are named. */
+export function intercept(gpu: GPUDevice, before: () => void, only?: readonly string[]): void {
+  for (const target of [gpu, gpu.queue]) {
+    for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(target))) {
+      const method = (target as unknown as Record<string, unknown>)[name]
+      if (typeof method !== 'function' || ['constructor', 'destroy', 'addEventListener'].includes(name)) continue
+      if (only && !only.includes(name)) continue
+      Object.defineProperty(target, name, {
+        value: (...args: unknown[]) => {
+          before()
+          return method.apply(target, args)
+        },
+      })
+    }
+  }
+}
+
 /** Whether the device refuses a buffer of the greatest size: software drivers and cards with less memory do. */
 export async function refusesGreatest({ gpu }: Device): Promise<boolean> {
   gpu.pushErrorScope('out-of-memory')

@@ -23,6 +23,8 @@ export interface RequestFacts {
   readonly grid: Grid
   /** Denoising steps. */
   readonly steps: number
+  /** The first of them that is run, counted from 0: warming up begins there. Default 0. */
+  readonly first?: number
   /** Whether there is a branch without the prompt. */
   readonly guided: boolean
 }
@@ -54,7 +56,7 @@ export class Crew {
     this.blocks = blocksOf(ranks, facts.blocks)
     this.branches = branchesOf(ranks, facts.guided)
     this.#sequence = mesh.group('ulysses', 'ring')
-    this.#warmup = Math.min(config.warmupSteps, facts.steps)
+    this.#warmup = Math.min((facts.first ?? 0) + config.warmupSteps, facts.steps)
     this.whole = piecesOf(facts.grid, 1)[0]
     this.#patches = config.distrifusion ? [this.whole] : piecesOf(facts.grid, config.numPipelinePatch)
     this.#kept = new KeptKeys(facts.grid.rows * facts.grid.columns)
@@ -78,8 +80,9 @@ export class Crew {
 
   /** The steps that differ in their pieces: what a rehearsal goes through. */
   get kindsOfSteps(): number[] {
-    const first = this.#warmup < this.#facts.steps ? this.#warmup : 0
-    return [...new Set([0, first])]
+    const { first = 0, steps } = this.#facts
+    const patched = this.#warmup < steps ? this.#warmup : first
+    return first < steps ? [...new Set([first, patched])] : []
   }
 
   /** Tokens of a piece that this rank has. */
