@@ -3,9 +3,9 @@
 import { Device } from '../../src/runtime/device.ts'
 import { openPlatform } from '../../src/runtime/platform/platform.ts'
 import { ensureVulkan } from '../../src/runtime/platform/software_vulkan.node.ts'
+import { MATRIX_PEAK_FLOP, MATRIX_PEAK_RESULTS, matrixPeak } from '../../src/wgsl/peak.ts'
 import { attentions } from './attention.ts'
 import { linears } from './linear.ts'
-import { MATMUL, peakFlop } from './peak.ts'
 import { empty, runOf, Timing, uniforms } from './timing.ts'
 
 await ensureVulkan()
@@ -17,8 +17,13 @@ if (device.tier !== 'matrix' || !device.features.has('timestamp-query')) {
 }
 const timing = await Timing.open(gpu)
 const [workgroups, turns] = [1056, 2048]
-const peak = await runOf(gpu, MATMUL, [uniforms(gpu, [turns]), empty(gpu, 4 * 64 * 4096)], [workgroups, 1, 1])
-const speed = peakFlop(workgroups, turns) / (await timing.milliseconds(peak, 1)) / 1e9
+const peak = await runOf(
+  gpu,
+  matrixPeak(),
+  [uniforms(gpu, [turns]), empty(gpu, 4 * MATRIX_PEAK_RESULTS)],
+  [workgroups, 1, 1],
+)
+const speed = (workgroups * turns * MATRIX_PEAK_FLOP) / (await timing.milliseconds(peak, 1)) / 1e9
 console.log(`${device.name}: ${speed.toFixed(0)} TFLOP/s in registers alone; * is what is shipped for a shape`)
 await linears(gpu, timing)
 await attentions(gpu, timing)

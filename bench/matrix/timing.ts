@@ -1,4 +1,4 @@
-import { MATMUL } from './peak.ts'
+import { MATRIX_PEAK_RESULTS, matrixPeak } from '../../src/wgsl/peak.ts'
 
 /** So long the card multiplies before anything is timed: at rest its clock is at half of what it is at work. */
 const HEAT = 250 // ms
@@ -29,7 +29,12 @@ export class Timing {
   }
 
   static async open(gpu: GPUDevice): Promise<Timing> {
-    const heater = await runOf(gpu, MATMUL, [uniforms(gpu, [10_000]), empty(gpu, 4 * 64 * 4096)], [528, 1, 1])
+    const heater = await runOf(
+      gpu,
+      matrixPeak(),
+      [uniforms(gpu, [10_000]), empty(gpu, 4 * MATRIX_PEAK_RESULTS)],
+      [528, 1, 1],
+    )
     const timing = new Timing(gpu, heater)
     const once = await timing.milliseconds(heater, 1)
     timing.#heating = Math.ceil(HEAT / once)

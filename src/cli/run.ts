@@ -1,7 +1,8 @@
 import { nearest, parseArgs, quote } from '../runtime/command_line/parse_args.ts'
 import { DitError } from '../runtime/errors.ts'
 import { batchCommand } from './batch/index.ts'
-import { benchCommand } from './bench/index.ts'
+import { benchBlockCommand, benchKernelsCommand } from './bench/device/index.ts'
+import { benchCommand, benchModelCommand } from './bench/index.ts'
 import { type CliIo, type Command, type DeviceChoice, UsageError } from './command.ts'
 import { deviceChoice } from './device_options.ts'
 import { doctorCommand } from './doctor/index.ts'
@@ -22,6 +23,9 @@ const COMMANDS: readonly Command[] = [
   nodesCommand,
   planCommand,
   benchCommand,
+  benchModelCommand,
+  benchKernelsCommand,
+  benchBlockCommand,
   verifyCommand,
   doctorCommand,
 ]
@@ -42,11 +46,11 @@ export async function runCli(
 ): Promise<number> {
   let command: Command | undefined
   try {
-    const [first, ...rest] = argv
+    const [first] = argv
     if (first === undefined || ['--help', '-h', 'help'].includes(first)) return print(io, generalHelp(COMMANDS))
     if (first === '--version' || first === '-V') return print(io, VERSION)
-    command = findCommand(first)
-    const args = parseArgs(rest, command.options, command.positionals ?? false)
+    command = findCommand(argv)
+    const args = parseArgs(argv.slice(wordsOf(command)), command.options, command.positionals ?? false)
     if (args.has('help')) return print(io, commandHelp(command))
     const { needsDevice } = command
     if (typeof needsDevice === 'function' ? needsDevice(args) : needsDevice) await beforeDevice(deviceChoice(args))
@@ -62,8 +66,12 @@ function print(io: CliIo, text: string): number {
   return EXIT.done
 }
 
-function findCommand(name: string): Command {
-  const command = COMMANDS.find((known) => known.name === name)
+const wordsOf = ({ name }: Command): number => name.split(' ').length
+
+/** The command that the first word or two name. */
+function findCommand([name, second]: readonly string[]): Command {
+  const named = (words: string) => COMMANDS.find((known) => known.name === words)
+  const command = named(`${name} ${second}`) ?? named(name)
   if (command) return command
   const names = COMMANDS.map((known) => known.name)
   const near = nearest(name, names)

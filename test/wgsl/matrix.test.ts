@@ -10,6 +10,7 @@ import {
   matrixLinearName,
   matrixLinearStorage,
 } from '../../src/wgsl/matrix/linear.ts'
+import { matrixPeak } from '../../src/wgsl/peak.ts'
 import { epilogues, FULL, PLAIN, type Variant, variants } from './variants.ts'
 
 // A device that computes nothing knows all of WGSL, subgroup matrices too, which no CPU has.
@@ -38,6 +39,7 @@ function linears(): Variant[] {
     return [matrixLinearName(parameters), matrixLinear(parameters)]
   }
   return [
+    ['matrix peak', matrixPeak()],
     ...[...epilogues()].map((epilogue) =>
       of({ y: 'f32', weight: 'f16', tile: MATRIX_TILES[2], epilogue, ragged: false }),
     ),

@@ -14,6 +14,7 @@ import { type MatmulParameters, matmul, matmulName } from '../../src/wgsl/matmul
 import { mergeAttention, mergeAttentionName } from '../../src/wgsl/merge_attention.ts'
 import { norm, normName } from '../../src/wgsl/norm.ts'
 import { notFinite } from '../../src/wgsl/not_finite.ts'
+import { vectorPeak } from '../../src/wgsl/peak.ts'
 import { qkNorm, qkNormName } from '../../src/wgsl/qk_norm.ts'
 import type { WeightFormat } from '../../src/wgsl/quantized/format.ts'
 import { quantize, quantizeName } from '../../src/wgsl/quantized/quantize.ts'
@@ -208,6 +209,7 @@ function others(stored: Stored): Variant[] {
       [randomName(stored, w), random(stored, w)],
       [`row softmax ${w}`, rowSoftmax(stored, w)],
       ['divide rows', divideRows(stored, w)],
+      ...[true, false].map((fused): Variant => [`peak ${fused}`, vectorPeak(stored, w, 4, fused)]),
       ['transpose', layout.transpose(w, stored)],
       ...(stored === 'f16' ? [['halve', elementwise.halve(w)] as Variant] : []),
     )

@@ -24,6 +24,9 @@ export const benchCommand: Command = {
   run: bench,
 }
 
+/** Beside "bench kernels" and "bench block". */
+export const benchModelCommand: Command = { ...benchCommand, name: 'bench model', summary: 'the same' }
+
 async function bench(args: ParsedArgs, io: CliIo): Promise<number> {
   const iterations = count(args, 'num_iterations', 1, 1)
   const warmups = count(args, 'warmup_calls', 0, 0)
