@@ -1,7 +1,7 @@
-import { connectTo } from '../../src/cluster/connection.node.ts'
 import { Caller } from '../../src/cluster/jobs/caller.ts'
 import { Worker } from '../../src/cluster/node/worker.ts'
 import { openRooms } from '../../src/cluster/rooms.ts'
+import { connectTo } from '../../src/parallel/fabric/nats/connection.node.ts'
 import { DitImage } from '../../src/pipelines/image/image.ts'
 
 /** Of a small picture: what a node would have drawn. */

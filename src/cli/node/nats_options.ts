@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import type { ServerAccess } from '../../cluster/connection.node.ts'
 import { DEFAULT_CLUSTER } from '../../cluster/names.ts'
+import type { ServerAccess } from '../../parallel/fabric/nats/connection.node.ts'
 import { DitError } from '../../runtime/errors.ts'
 import { type OptionSpec, type ParsedArgs, UsageError } from '../command.ts'
 

@@ -6,7 +6,7 @@ import { clusterName, serverAccess } from './nats_options.ts'
 export async function withCluster<T>(args: ParsedArgs, what: string, body: (rooms: Rooms) => Promise<T>): Promise<T> {
   const access = await serverAccess(args)
   // NATS's clients are read by those alone who use them.
-  const { connectTo } = await import('../../cluster/connection.node.ts')
+  const { connectTo } = await import('../../parallel/fabric/nats/connection.node.ts')
   const { openRooms } = await import('../../cluster/rooms.ts')
   const nc = await connectTo(access, what)
   try {

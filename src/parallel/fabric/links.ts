@@ -1,4 +1,5 @@
 import type { Device } from '../../runtime/device.ts'
+import type { NatsLinks } from './nats/nats_links.ts'
 import type { PortLinks } from './ports/port_links.ts'
 import { portTransport } from './ports/port_wire.ts'
 import type { Rendezvous } from './processes/rendezvous.node.ts'
@@ -11,6 +12,7 @@ export type Links =
   | { readonly by: 'shared memory'; readonly links: SharedLinks }
   | { readonly by: 'ports'; readonly links: PortLinks }
   | { readonly by: 'processes'; readonly links: Rendezvous }
+  | { readonly by: 'nats'; readonly links: NatsLinks }
 
 /** A rank's end of them. */
 export async function openTransport(device: Device, links: Links, rank: number): Promise<Transport> {
@@ -21,5 +23,7 @@ export async function openTransport(device: Device, links: Links, rank: number):
       return portTransport(device, links.links, rank)
     case 'processes':
       return (await import('./processes/process_wire.node.ts')).processTransport(device, links.links, rank)
+    case 'nats':
+      return (await import('./nats/nats_wire.node.ts')).natsTransport(device, links.links, rank)
   }
 }

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { Fabric } from '../../../src/parallel/fabric/fabric.ts'
 import { type Links, openTransport } from '../../../src/parallel/fabric/links.ts'
 import { createPortLinks } from '../../../src/parallel/fabric/ports/port_links.ts'
@@ -9,6 +9,7 @@ import type { Silence } from '../../../src/parallel/fabric/watchdog.ts'
 import type { Device } from '../../../src/runtime/device.ts'
 import { DitError } from '../../../src/runtime/errors.ts'
 import { Recorder } from '../../../src/runtime/recorder.ts'
+import { HAS_NATS, startNats } from '../../cluster/support/nats_server.ts'
 import { testDevice } from '../../support/device.ts'
 import { failure } from '../../support/failure.ts'
 import { random } from '../../support/numbers.ts'
@@ -22,6 +23,17 @@ const WIRES: Record<string, (ranks: number) => (rank: number) => Links> = {
     const links = createPortLinks(ranks)
     return (rank) => ({ by: 'ports', links: links[rank] })
   },
+}
+
+// Its own server, as long as these tests run.
+const server = HAS_NATS ? await startNats() : undefined
+afterAll(() => server?.stop())
+if (server) {
+  let meshes = 0
+  WIRES.NATS = (size) => {
+    const links = { access: { servers: server.url }, mesh: `mesh.${++meshes}`, size }
+    return () => ({ by: 'nats', links })
+  }
 }
 
 /** Two million numbers in a moment, unlike toEqual. */

@@ -8,7 +8,7 @@ import {
   type TlsOptions,
   tokenAuthenticator,
 } from '@nats-io/transport-node'
-import { DitError } from '../runtime/errors.ts'
+import { DitError } from '../../../runtime/errors.ts'
 
 /** Where the server is, and what opens it. */
 export interface ServerAccess {
@@ -31,12 +31,17 @@ const RECONNECT = 250
 const TIMEOUT = 5_000
 
 /**
- * A connection that is made again whenever it is lost, until it is closed.
+ * A connection to a NATS server.
  *
  * @param name what the server's own lists call it
+ * @param about `reconnects`: it is made again whenever it is lost, until it is closed; default. Else it ends.
  * @throws DitError 'io' where no server answers or it refuses, 'bad-argument'
  */
-export async function connectTo(access: ServerAccess, name: string): Promise<NatsConnection> {
+export async function connectTo(
+  access: ServerAccess,
+  name: string,
+  { reconnects = true }: { readonly reconnects?: boolean } = {},
+): Promise<NatsConnection> {
   const servers = access.servers.split(',').map(checkServer)
   const secure = access.tls !== undefined || servers.some(({ href }) => href.protocol === 'tls:')
   const options: ConnectionOptions = {
@@ -45,6 +50,7 @@ export async function connectTo(access: ServerAccess, name: string): Promise<Nat
     authenticator: authenticators(access, servers[0]),
     tls: secure ? ((access.tls ?? {}) as TlsOptions) : undefined,
     timeout: TIMEOUT,
+    reconnect: reconnects,
     maxReconnectAttempts: -1,
     reconnectTimeWait: RECONNECT,
     pingInterval: PING,
