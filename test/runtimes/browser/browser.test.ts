@@ -246,8 +246,8 @@ describe.runIf(browser)('in Chromium', { timeout: TIMEOUT }, () => {
     let site: Site | undefined
     afterEach(() => site?.close())
 
-    /** Has a worker of a page carry out a case whose files are in `publicDir`. */
-    async function outputsOf(publicDir: string, verify: string): Promise<Output[]> {
+    /** What a worker of a page answers, which has the files in `publicDir`. */
+    async function answerTo<T>(publicDir: string, question: string): Promise<T> {
       const config: UserConfig = {
         root: path('golden'),
         publicDir,
@@ -257,18 +257,28 @@ describe.runIf(browser)('in Chromium', { timeout: TIMEOUT }, () => {
       site = await buildSite(config)
       const { page, complaints } = await openPage(browser!, site.address)
       await page.waitForFunction('!!globalThis.verify')
-      const outputs = await page.evaluate<Output[]>(verify)
+      const answer = await page.evaluate<T>(question)
       expect(complaints).toEqual([])
       await page.close()
-      return outputs
+      return answer
     }
 
     it('computes a pipeline from its prompts to its pictures: pipeline_pixart_sigma', async () => {
       const folder = join(GOLDEN, 'pipeline_pixart_sigma')
-      const outputs = await outputsOf(folder, "verifyPipeline('pipeline_pixart_sigma', location.href)")
+      const outputs = await answerTo<Output[]>(folder, "verifyPipeline('pipeline_pixart_sigma', location.href)")
       expect(outputs.filter(({ ok }) => !ok)).toEqual([])
       const names = ['prompt_embeds', 'transformer_output_step0', 'step_latents[4]', 'latents', 'image']
       expect(outputs.map(({ name }) => name)).toEqual(expect.arrayContaining(names))
+    })
+
+    it('draws the same where blocks come from the host as they run: pipeline_hunyuan_rescaled', async () => {
+      const folder = join(GOLDEN, 'pipeline_hunyuan_rescaled')
+      const drawn = (offload: string) => `draw(location.href, '${offload}')`
+      const both = `(async () => [await ${drawn('none')}, await ${drawn('blocks')}])()`
+      const [expected, latents] = await answerTo<number[][]>(folder, both)
+      expect(latents).toEqual(expected)
+      expect(latents.length).toBeGreaterThan(0)
+      expect(latents.every(Number.isFinite)).toBe(true)
     })
 
     // Half a minute each on two cores.
@@ -276,7 +286,7 @@ describe.runIf(browser)('in Chromium', { timeout: TIMEOUT }, () => {
     const cases = readdirSync(folder).flatMap((file) => /^(.*)\.safetensors$/.exec(file)?.[1] ?? [])
     it.runIf(process.env.WEBDIT_ALL_CASES).each(cases)('computes the trained model: %s', async (name) => {
       const model = "new URL('models/emoji-pixart', location.href).href"
-      const outputs = await outputsOf(folder, `verify('${name}', location.href, ${model})`)
+      const outputs = await answerTo<Output[]>(folder, `verify('${name}', location.href, ${model})`)
       expect(outputs.filter(({ ok }) => !ok)).toEqual([])
       expect(outputs.map((output) => output.name)).toEqual(
         expect.arrayContaining(['prompt_embeds', 'transformer_output_step_1', 'latents_step_20', 'image']),

@@ -3,6 +3,8 @@ import type { Output } from '../../../../src/cli/verify/compare.ts'
 import { Run } from '../../../../src/cli/verify/run.ts'
 import { pixartPipeline } from '../../../../src/cli/verify/runners/pixart_pipeline.ts'
 import { trainedModelRunner } from '../../../../src/cli/verify/runners/trained_model.ts'
+import { DiffusionPipeline } from '../../../../src/pipelines/diffusion_pipeline.ts'
+import type { OffloadMode } from '../../../../src/pipelines/offload.ts'
 import { Device } from '../../../../src/runtime/device.ts'
 import { openPlatform } from '../../../../src/runtime/platform/platform.ts'
 import { httpSource } from '../../../../src/runtime/weights/http_source.ts'
@@ -33,6 +35,15 @@ const goldenWorker = {
     const run = new Run({ name, folder, meta }, 'main', { source, device })
     await pixartPipeline.run(run)
     return run.outputs
+  },
+
+  /** Draws two steps with a pipeline, whose weights leave the device as that says: the latents. */
+  async draw(folder: string, offload: OffloadMode): Promise<readonly number[]> {
+    const pipe = await DiffusionPipeline.fromPretrained(httpSource(folder), { device: await device(), offload })
+    const call = { height: 32, width: 48, numInferenceSteps: 2, seed: 1, useResolutionBinning: false } as const
+    const { latents } = await pipe('a cat', { ...call, outputType: 'latent' })
+    pipe.dispose()
+    return [...latents.data]
   },
 }
 
