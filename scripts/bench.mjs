@@ -1,5 +1,5 @@
 // npm run bench -- [arguments of bench/main.ts], or with the name of another program and its arguments:
-// npm run bench -- processes | threads | mesh | model | load | matrix | linear | quality | caches …
+// npm run bench -- processes | threads | mesh | model | load | matrix | linear | quality | caches | peers | offload …
 import { bundle, run } from './bundle.mjs'
 
 const programs = await bundle('bench', {
@@ -13,5 +13,7 @@ const programs = await bundle('bench', {
   linear: 'bench/weights/speed.ts',
   quality: 'bench/weights/quality.ts',
   caches: 'bench/caches/sweep.ts',
+  peers: 'bench/peers/main.ts',
+  offload: 'bench/offload.ts',
 })
 await run(programs[process.argv[2]] ?? programs.main)
