@@ -17,8 +17,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   memory_efficient_sharding: 'Leave it out: --shard_dit never loads more than a share of a block.',
   split_scheme: 'Leave it out: columns are split before attention and in the feed-forward, rows behind.',
   enable_model_cpu_offload: 'Use --offload components, or more devices with --shard_t5_encoder and --shard_dit.',
-  enable_sequential_cpu_offload:
-    'Use --memory SIZE with --enable_tiling, --shard_t5_encoder and --shard_dit, or more devices.',
+  enable_sequential_cpu_offload: 'Use --offload blocks, or more devices with --shard_t5_encoder and --shard_dit.',
   use_fp8_t5_encoder: 'Use --weights for its folder, such as text_encoder_2=int8, or --shard_t5_encoder.',
   use_fp8_gemms: 'Use --weights int8.',
   use_fp4_gemms: 'Use --weights int4.',
