@@ -62,3 +62,53 @@ describe.runIf(browser)('a page that a bundler makes of the package, as npm inst
     await page.close()
   })
 })
+
+describe.runIf(browser)('a page without a bundler', () => {
+  const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url))
+  let server: Awaited<ReturnType<typeof serveFolders>>
+  /** The library as somebody else's server has it, which allows every page to import it. */
+  let elsewhere: Awaited<ReturnType<typeof serveFolders>>
+  beforeAll(async () => {
+    const dist = path('dist')
+    server = await serveFolders({ examples: path('examples'), dist, models: path('models'), model: MODEL })
+    elsewhere = await serveFolders({ dist })
+  })
+  afterAll(async () => {
+    await server?.close()
+    await elsewhere?.close()
+  })
+
+  it('examples/embed.html draws a red apple', async () => {
+    const { page, complaints } = await openPage(browser!, `${server.address}/examples/embed.html`)
+    await page.getByText('A red apple, drawn by').waitFor()
+    const { size, middle } = await page.evaluate(async () => {
+      const picture = document.querySelector('img')!
+      await picture.decode()
+      const { naturalWidth: size } = picture
+      const canvas = new OffscreenCanvas(size, size).getContext('2d')!
+      canvas.drawImage(picture, 0, 0)
+      return { size, middle: [...canvas.getImageData(size / 2, size / 2, 1, 1).data] }
+    })
+    expect({ size, complaints }).toEqual({ size: 128, complaints: [] })
+    const [red, green, blue] = middle
+    expect(red).toBeGreaterThan(2 * Math.max(green, blue))
+    await page.close()
+  })
+
+  it('imports the library from another server, the worker by a script of its own that imports it', async () => {
+    const { page, complaints } = await openPage(browser!, `${server.address}/examples/commands.txt`)
+    // As text: what Vitest makes of import() is not for a page.
+    const steps = await page.evaluate<number[]>(`(async () => {
+      const { startRank } = await import('${elsewhere.address}/dist/browser/standalone.js')
+      const script = "import '${elsewhere.address}/dist/browser/pipelines/rank.js'"
+      const worker = new URL(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })))
+      const rank = await startRank('${server.address}/model', { worker })
+      const steps = []
+      await rank.run('a cat', { ...${JSON.stringify(CALL)}, onStep: ({ step }) => steps.push(step) })
+      await rank.close()
+      return steps
+    })()`)
+    expect({ steps, complaints }).toEqual({ steps: [1, 2], complaints: [] })
+    await page.close()
+  })
+})

@@ -7,6 +7,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html',
   '.js': 'text/javascript',
   '.json': 'application/json',
+  '.txt': 'text/plain',
 }
 
 /** A plain static server, `/NAME/…` from the folder of that name, as any host of static files is one. */
@@ -21,6 +22,7 @@ export async function serveFolders(folders: Readonly<Record<string, string>>) {
     const end = Math.min(last ? Number(last) : stats.size - 1, stats.size - 1)
     response.writeHead(first === undefined ? 200 : 206, {
       'Accept-Ranges': 'bytes',
+      'Access-Control-Allow-Origin': '*',
       'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream',
       'Content-Length': end - start + 1,
       ...(first !== undefined && { 'Content-Range': `bytes ${start}-${end}/${stats.size}` }),
