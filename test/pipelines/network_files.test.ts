@@ -167,6 +167,7 @@ describe('GGUF files of the transformer and T5', () => {
   it('draw the same as the folders whose values they hold, on one device and on ranks', async () => {
     const files = { transformer, textEncoders: { text_encoder_3: t5 } }
     expect(await drawn(without, files)).toEqual(expected)
+    expect(await drawn(without, { ...files, offload: 'blocks' })).toEqual(expected)
     const mesh = { ...ON_ONE_DEVICE, degrees: { ...ONE_RANK, tensor: 2 }, shardT5Encoder: true }
     const team = await startLocalTeam(without, mesh, { device: await testDevice(), ...files })
     const { latents } = await team.run('cat', CALL)
