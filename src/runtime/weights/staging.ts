@@ -18,7 +18,8 @@ export class Staging {
   readonly #parts: readonly Part[]
   readonly #size: number
   #next = 0
-  #closed = false
+  /** It takes no more uploads, and those under way end. */
+  closed = false
 
   private constructor(device: Device, parts: readonly Part[], size: number) {
     this.#device = device
@@ -57,7 +58,7 @@ export class Staging {
       const part = this.#parts[this.#next]
       this.#next = (this.#next + 1) % this.#parts.length
       if (!part.mapped) await this.#mapped(part)
-      if (this.#closed) return
+      if (this.closed) return
       const bytes = data.subarray(at, at + this.#size)
       new Uint8Array(part.buffer.getMappedRange()).set(bytes)
       part.buffer.unmap()
@@ -67,7 +68,7 @@ export class Staging {
         encoder.copyBufferToBuffer(part.buffer, 0, target, at, bytes.byteLength)
         gpu.queue.submit([encoder.finish()])
       })
-      if (this.#closed) return
+      if (this.closed) return
     }
   }
 
@@ -77,12 +78,12 @@ export class Staging {
       part.mapped = true
     } catch (error) {
       // Destroying a buffer ends the wait for it.
-      if (!this.#closed) throw error
+      if (!this.closed) throw error
     }
   }
 
   close(): void {
-    this.#closed = true
+    this.closed = true
     for (const { buffer } of this.#parts) buffer.destroy()
   }
 }

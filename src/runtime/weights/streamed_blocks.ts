@@ -123,7 +123,8 @@ export class StreamedBlocks implements BlockWeights {
     const slot = slotOf(at)
     const there = this.#arrivals[slot]
     if (there?.at === at) return there.submitted
-    const submitted = this.#uploads.then(() => this.#upload(at))
+    const staging = this.#staging
+    const submitted = this.#uploads.then(() => this.#upload(at, staging))
     const arrival = { at, submitted }
     this.#arrivals[slot] = arrival
     this.#uploads = submitted.catch(() => {
@@ -132,16 +133,18 @@ export class StreamedBlocks implements BlockWeights {
     return submitted
   }
 
-  async #upload(at: number): Promise<void> {
+  async #upload(at: number, staging: Staging | undefined): Promise<void> {
     const { layout, kept } = this.blocks[at]
-    if (!kept || !this.#staging) throw new DitError('validation', `the weights of ${layout.prefix} were not loaded`)
-    await this.#staging.upload(kept, this.#slots[slotOf(at)].buffer)
+    if (!kept || !staging) throw new DitError('validation', `the weights of ${layout.prefix} were not loaded`)
+    if (!staging.closed) await staging.upload(kept, this.#slots[slotOf(at)].buffer)
   }
 
   free(): void {
     this.#staging?.close()
     this.#staging = undefined
     this.#arrivals.length = 0
+    // Those that are under way end with the staging, which some runtimes tell late.
+    this.#uploads = Promise.resolve()
     for (const { layout } of this.blocks) for (const { tensor } of layout.weights) tensor.placement = undefined
     for (const slot of this.#slots.splice(0)) freeWeightBuffer(this.#device, slot)
   }
