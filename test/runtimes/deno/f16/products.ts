@@ -6,6 +6,7 @@ import { compared, Inputs, type Result } from './check.ts'
 const gelu = (x: number) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))
 
 export async function* products(device: Device): AsyncGenerator<Result> {
+  const types = device.tier === 'f32' ? (['f32'] as const) : (['f32', 'f16'] as const)
   for (const [rows, out, depth] of [
     [1, 5, 3],
     [1, 64, 320],
@@ -13,7 +14,7 @@ export async function* products(device: Device): AsyncGenerator<Result> {
     [130, 3, 7],
     [77, 130, 128],
   ])
-    for (const a of ['f32', 'f16'] as const)
+    for (const a of types)
       for (const as of ['stream', 'operand'] as const) yield linearOf(device, rows, out, depth, a, as)
   for (const [size, channels, out, window, upsample] of [
     [[7, 5], 3, 6, 3, 1],
@@ -21,7 +22,7 @@ export async function* products(device: Device): AsyncGenerator<Result> {
     [[5, 4], 16, 7, 1, 1],
     [[4, 3], 8, 5, 3, 2],
   ] as [number[], number, number, number, 1 | 2][])
-    for (const a of ['f32', 'f16'] as const) yield convOf(device, size, channels, out, window, upsample, a)
+    for (const a of types) yield convOf(device, size, channels, out, window, upsample, a)
   for (const [heads, queries, keys, dim] of [
     [1, 1, 1, 32],
     [2, 33, 65, 72],
