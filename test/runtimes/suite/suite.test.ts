@@ -11,10 +11,8 @@ import { runSuite, type SuiteResult } from './suite.ts'
 
 const MODEL = fileURLToPath(new URL('../../../models/emoji-pixart', import.meta.url))
 
-async function inNode(): Promise<SuiteResult> {
-  // Node 20 runs no TypeScript: ranks are those of the build.
-  return runSuite(MODEL, new URL('../../../dist/rank.js', import.meta.url))
-}
+/** Ranks on one device; those in processes are test/parallel/processes and test/runtimes/node. */
+const inNode = (): Promise<SuiteResult> => runSuite(MODEL, 'one device')
 
 async function inDeno(machine: Record<string, string>): Promise<SuiteResult> {
   const { code, stdout, stderr } = await runDeno(machine, new URL('deno_program.ts', import.meta.url), [MODEL])

@@ -1,7 +1,7 @@
 import { ON_ONE_DEVICE } from '../../../src/parallel/config/parallel_config.ts'
 import { ONE_RANK } from '../../../src/parallel/mesh/mesh.ts'
 import { DiffusionPipeline } from '../../../src/pipelines/diffusion_pipeline.ts'
-import { startTeam } from '../../../src/pipelines/team/start_team.ts'
+import { startTeam, type TeamKind } from '../../../src/pipelines/team/start_team.ts'
 import { Device } from '../../../src/runtime/device.ts'
 import type { DitError } from '../../../src/runtime/errors.ts'
 import { currentRuntime, openPlatform } from '../../../src/runtime/platform/platform.ts'
@@ -29,8 +29,8 @@ const PROMPT = 'red apple'
 const CALL = { height: 64, width: 64, seed: 7, numInferenceSteps: 4 } as const
 const MESH = { ...ON_ONE_DEVICE, degrees: { ...ONE_RANK, cfg: 2, ulysses: 2 } }
 
-/** @param worker the script of ranks, where the runtime cannot run the sources */
-export async function runSuite(model: string, worker?: URL): Promise<SuiteResult> {
+/** @param kind where the four ranks run; workers by default, but in Node, where they are processes of the built package */
+export async function runSuite(model: string, kind?: TeamKind): Promise<SuiteResult> {
   const platform = await openPlatform()
   const device = await Device.open(platform, { tier: 'f32', checked: true })
   const { name, tier } = device
@@ -54,7 +54,7 @@ export async function runSuite(model: string, worker?: URL): Promise<SuiteResult
   device.close()
   platform.close()
 
-  const team = await startTeam(model, MESH, { tier: 'f32', worker })
+  const team = await startTeam(model, MESH, { tier: 'f32', kind })
   const together = await team.run(PROMPT, { ...CALL, outputType: 'latent' })
   const sent = (await team.sent()).map((tags) => [...tags.keys()].sort())
   await team.close()
