@@ -15,6 +15,7 @@ export async function serveFolders(folders: Readonly<Record<string, string>>) {
   const server = createServer((request, response) => {
     const [, name, ...rest] = new URL(request.url!, 'http://localhost').pathname.split('/').map(decodeURIComponent)
     const path = join(folders[name] ?? '/dev/null', ...rest)
+    response.setHeader('Access-Control-Allow-Origin', '*')
     const stats = statSync(path, { throwIfNoEntry: false })
     if (!stats?.isFile()) return void response.writeHead(404).end(`no file ${request.url}`)
     const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? []
@@ -22,7 +23,6 @@ export async function serveFolders(folders: Readonly<Record<string, string>>) {
     const end = Math.min(last ? Number(last) : stats.size - 1, stats.size - 1)
     response.writeHead(first === undefined ? 200 : 206, {
       'Accept-Ranges': 'bytes',
-      'Access-Control-Allow-Origin': '*',
       'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream',
       'Content-Length': end - start + 1,
       ...(first !== undefined && { 'Content-Range': `bytes ${start}-${end}/${stats.size}` }),
