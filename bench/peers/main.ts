@@ -22,6 +22,7 @@ const { values } = parseArgs({
     heads: { type: 'string' },
     turns: { type: 'string', default: '20' },
     tier: { type: 'string' },
+    onnxruntime: { type: 'string', default: 'onnxruntime-node' },
     python: { type: 'string', default: 'python3' },
   },
 })
@@ -42,7 +43,10 @@ const webdit = await ours()
 device.close()
 const columns: [string, Times][] = [
   ['webdit', webdit],
-  [`onnxruntime (WebGPU, ${element})`, await tried('onnxruntime', () => onnxruntimeTimes(shapes, element, turns))],
+  [
+    `onnxruntime (WebGPU, ${element})`,
+    await tried('onnxruntime', () => onnxruntimeTimes(shapes, element, turns, values.onnxruntime)),
+  ],
   ['PyTorch', await tried('PyTorch', async () => torchTimes())],
 ]
 const flop = flopOf(shapes)

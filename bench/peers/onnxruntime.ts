@@ -14,14 +14,14 @@ interface Session {
 /** Layers of the longer and of the shorter chain: the difference has neither copies to the host nor the start of a run. */
 const [LONG, SHORT] = [9, 1]
 
-/** Seconds by onnxruntime's WebGPU provider. @throws where it is not installed */
+/** Seconds by onnxruntime's WebGPU provider. @param module its package, which no bundle may look for. @throws where it is not installed */
 export async function onnxruntimeTimes(
   { tokens, width, heads }: Shapes,
   element: Element,
   turns: number,
+  module: string,
 ): Promise<Times> {
-  const name = 'onnxruntime-node'
-  const ort: Ort = (await import(name)).default
+  const ort: Ort = (await import(module)).default
   const layers = async (layer: (graph: OnnxGraph, x: string) => string): Promise<number> => {
     const [long, short] = [await chain(LONG), await chain(SHORT)]
     return (long - short) / (LONG - SHORT)

@@ -19,6 +19,8 @@ export interface DeviceOptions {
   memory?: number
   /** Forces a tier. Default: the best that the device has. */
   tier?: Tier
+  /** Choose kernels as for a GPU where a CPU computes, which is slow. For tests. */
+  hardware?: boolean
 }
 
 /** The limits that bound what webdit can do; asked for explicitly, since WebGPU's defaults are far lower. */
@@ -88,8 +90,8 @@ export class Device {
    * A second device on the same hardware: with an arena, weights and a memory limit of its own, so that several ranks
    * share one card without sharing buffers. Closing it leaves the card open; close it after its work.
    */
-  sibling({ memory }: Pick<DeviceOptions, 'memory'> = {}): Device {
-    const options = { tier: this.tier, checked: this.#checked, poison: this.poison !== undefined, memory }
+  sibling({ memory, hardware = !this.target.software }: Pick<DeviceOptions, 'memory' | 'hardware'> = {}): Device {
+    const options = { tier: this.tier, checked: this.#checked, poison: this.poison !== undefined, memory, hardware }
     return new Device(this.gpu, this.info, options, this.#wait, this)
   }
 
@@ -110,7 +112,11 @@ export class Device {
       elder?.pipelines ?? new PipelineCache(gpu, (work) => this.phase('compile', () => this.settled(work())))
     this.arena = new Arena(gpu)
     this.tier = options.tier ?? bestTier(this)
-    this.target = { tier: this.tier, software: isSoftware(info), quads: this.features.has('subgroups') }
+    this.target = {
+      tier: this.tier,
+      software: isSoftware(info) && !options.hardware,
+      quads: this.features.has('subgroups'),
+    }
     this.#rest = this.target.software ? rest : undefined
     this.#checked = options.checked ?? false
     this.#memory = options.memory ?? Number.POSITIVE_INFINITY

@@ -21,6 +21,8 @@ import { quantize, quantizeName } from '../../src/wgsl/quantized/quantize.ts'
 import { random, randomName, randomNumbers, randomNumbersName } from '../../src/wgsl/random.ts'
 import { rescale } from '../../src/wgsl/rescale.ts'
 import { divideRows, rowSoftmax } from '../../src/wgsl/row_softmax.ts'
+import { stagedMatmul, stagedName } from '../../src/wgsl/staged/matmul.ts'
+import type { StagedTile } from '../../src/wgsl/staged/shape.ts'
 import type { Stored } from '../../src/wgsl/stored.ts'
 import type { Epilogue } from '../../src/wgsl/tile/epilogue.ts'
 import { type CopyBytes, copyRows, copyRowsName } from '../../src/wgsl/window.ts'
@@ -45,6 +47,7 @@ export function variants(stored: Stored, quads: boolean): Record<string, Variant
   return {
     matmul: matmuls(stored, quads),
     quantized: quantizedWeights(stored, quads),
+    staged: stagedMatmuls(stored),
     attention: attentions(stored, quads),
     norm: norms(stored),
     merge: merges(stored),
@@ -82,6 +85,30 @@ function matmuls(operand: Stored, quads: boolean): Variant[] {
             add({ rows, stored: { a, b: operand, y }, tile, vec, epilogue: FULL })
           }
         }
+  return all
+}
+
+/** Matmuls of GPUs through workgroup memory. */
+function stagedMatmuls(b: Stored): Variant[] {
+  const all: Variant[] = []
+  const tiles: StagedTile[] = [
+    { side: 8, depth: 16 },
+    { side: 8, depth: 8 },
+    { side: 4, depth: 16 },
+  ]
+  for (const tile of tiles)
+    for (const epilogue of [PLAIN, FULL])
+      for (const a of new Set(['f32', b] as const)) {
+        const parts = { stored: { a, b, y: b }, tile, epilogue } as const
+        for (const rows of ['matrix', 'window'] as const) {
+          const parameters = { ...parts, rows }
+          all.push([stagedName(parameters), stagedMatmul(parameters)])
+        }
+        for (const format of FORMATS) {
+          const parameters = { ...parts, rows: 'matrix', stored: { a, b: format, y: b } } as const
+          all.push([stagedName(parameters), stagedMatmul(parameters)])
+        }
+      }
   return all
 }
 

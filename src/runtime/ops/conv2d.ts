@@ -2,6 +2,7 @@ import type { Recorder } from '../recorder.ts'
 import type { Tensor } from '../tensor.ts'
 import { type Affine, type EpilogueOptions, recordMatmul } from './linear.ts'
 import { convolvesOnMatrixUnits, recordMatrixConv2d } from './matrix_linear.ts'
+import { type Product, recordStaged, stagedTile } from './staged.ts'
 
 /** Rows at the upper and lower edges of a tensor that belong to neighbours: a part of a picture is computed with them. */
 export interface Margin {
@@ -46,7 +47,11 @@ export function conv2d(g: Recorder, x: Tensor, { weight, bias }: Affine, options
   if (convolvesOnMatrixUnits(g.device.target, x, weight)) {
     return recordMatrixConv2d(g, x, { weight, bias }, shape, fieldsOf(8), epilogue)
   }
+  const depth = window * window * channels
+  const product: Product = { kind: 'window', shape, rows, depth, fields: fieldsOf(4), together: channels }
+  const staged = stagedTile(g, product, out)
+  if (staged) return recordStaged(g, x, { weight, bias }, product, staged, epilogue)
   const vec = channels % 4 === 0 ? 4 : 1
-  const fields = [rows, out, (window * window * channels) / vec, ...fieldsOf(vec)]
+  const fields = [rows, out, depth / vec, ...fieldsOf(vec)]
   return recordMatmul(g, 'window', [x, weight], shape, rows, vec, fields, bias, epilogue)
 }

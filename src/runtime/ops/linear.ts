@@ -9,6 +9,7 @@ import { floatType, shapeText, type Tensor } from '../tensor.ts'
 import { type Affine, type EpilogueOptions, epilogueOf, epilogueUniforms } from './epilogue.ts'
 import { fitsFewRows, recordFewRows } from './few_rows.ts'
 import { fitsMatrixUnits, recordMatrixLinear } from './matrix_linear.ts'
+import { type Product, recordStaged, stagedTile } from './staged.ts'
 
 export type { Affine, Chunk, EpilogueOptions } from './epilogue.ts'
 
@@ -23,6 +24,9 @@ export function linear(g: Recorder, x: Tensor, { weight, bias }: Affine, options
   if (fitsFewRows(g.device.target, x, weight)) return recordFewRows(g, x, { weight, bias }, options)
   const shape = [...x.shape.slice(0, -1), out]
   const rows = x.size / depth
+  const product: Product = { kind: 'matrix', shape, rows, depth, together: depth }
+  const staged = stagedTile(g, product, out)
+  if (staged) return recordStaged(g, x, { weight, bias }, product, staged, options)
   if (weight.packed) {
     const scales = scalesAt(weight.packed, weight.size)
     return recordMatmul(g, 'matrix', [x, weight], shape, rows, 4, [rows, out, depth / 4, scales], bias, options)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type ConvOptions, conv2d } from '../../../src/runtime/ops/index.ts'
-import { compute } from '../../support/device.ts'
+import { compute, hardwareDevice, testDevice } from '../../support/device.ts'
 import { random, relativeL2 } from '../../support/numbers.ts'
 
 interface Case {
@@ -39,6 +39,40 @@ function reference(c: Case, x: Float32Array, w: Float32Array, bias: Float32Array
   return { y, shape: [batch, outHeight, outWidth, out] }
 }
 
+/** The error of a case, and whether the shape is right. */
+async function error(c: Case, device = testDevice()): Promise<number> {
+  const { batch = 1, size, channels, window, options = {} } = c
+  const [input, out] = channels
+  const [x, w, bias] = [random(batch * size[0] * size[1] * input), random(out * window * window * input), random(out)]
+  const expected = reference(c, x, w, bias)
+  const residual = random(expected.y.length)
+  let shape: readonly number[] = []
+  const y = await compute(
+    {
+      x: { data: x, shape: [batch, ...size, input] },
+      w: { data: w, shape: [out, window, window, input] },
+      bias: { data: bias, shape: [out] },
+      residual: { data: residual, shape: expected.shape },
+    },
+    (g, t) => {
+      const result = conv2d(
+        g,
+        t.x,
+        { weight: t.w, bias: t.bias },
+        { ...options, residual: c.residual ? t.residual : undefined },
+      )
+      shape = result.shape
+      return result
+    },
+    device,
+  )
+  expect(shape).toEqual(expected.shape)
+  return relativeL2(
+    y,
+    expected.y.map((v, i) => v + (c.residual ? residual[i] : 0)),
+  )
+}
+
 describe('conv2d', () => {
   it.each<Case>([
     { size: [5, 7], channels: [8, 5], window: 1 },
@@ -55,36 +89,21 @@ describe('conv2d', () => {
     // Enough for a large tile.
     { size: [66, 70], channels: [40, 65], window: 3, residual: true },
   ])('matches float64: %o', async (c) => {
-    const { batch = 1, size, channels, window, options = {} } = c
-    const [input, out] = channels
-    const [x, w, bias] = [random(batch * size[0] * size[1] * input), random(out * window * window * input), random(out)]
-    const expected = reference(c, x, w, bias)
-    const residual = random(expected.y.length)
-    let shape: readonly number[] = []
-    const y = await compute(
-      {
-        x: { data: x, shape: [batch, ...size, input] },
-        w: { data: w, shape: [out, window, window, input] },
-        bias: { data: bias, shape: [out] },
-        residual: { data: residual, shape: expected.shape },
-      },
-      (g, t) => {
-        const result = conv2d(
-          g,
-          t.x,
-          { weight: t.w, bias: t.bias },
-          { ...options, residual: c.residual ? t.residual : undefined },
-        )
-        shape = result.shape
-        return result
-      },
-    )
-    expect(shape).toEqual(expected.shape)
-    expect(
-      relativeL2(
-        y,
-        expected.y.map((v, i) => v + (c.residual ? residual[i] : 0)),
-      ),
-    ).toBeLessThan(1e-6)
+    expect(await error(c)).toBeLessThan(1e-6)
+  })
+
+  it.each<Case>([
+    { batch: 2, size: [9, 6], channels: [32, 19], window: 3, residual: true },
+    {
+      batch: 2,
+      size: [8, 11],
+      channels: [32, 19],
+      window: 3,
+      options: { stride: 2, pad: 0, padEnd: 1 },
+      residual: true,
+    },
+    { size: [5, 7], channels: [32, 19], window: 3, options: { upsample: 2 }, residual: true },
+  ])('goes through workgroup memory on GPUs: %o', async (c) => {
+    expect(await error(c, hardwareDevice())).toBeLessThan(1e-6)
   })
 })

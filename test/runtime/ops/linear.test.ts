@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { recordFewRows } from '../../../src/runtime/ops/few_rows.ts'
 import { linear } from '../../../src/runtime/ops/index.ts'
-import { compute } from '../../support/device.ts'
+import { compute, hardwareDevice, testDevice } from '../../support/device.ts'
 import { random, relativeL2 } from '../../support/numbers.ts'
 
 type Epilogue = { act?: keyof typeof act; mul?: boolean; gate?: boolean; res?: boolean; bias?: boolean }
@@ -29,6 +29,7 @@ async function error(
   k: number,
   e: Epilogue = {},
   record = linear,
+  device = testDevice(),
 ): Promise<number> {
   const m = batch * rows
   const [x, w, bias, mul] = [random(m * k), random(n * k), random(n), random(m * n)]
@@ -54,6 +55,7 @@ async function error(
           residual: e.res ? t.res : undefined,
         },
       ),
+    device,
   )
   const expected = reference(x, w, m, n, k).map((sum, at) => {
     const [row, column] = [Math.floor(at / n), at % n]
@@ -105,6 +107,13 @@ describe('linear', () => {
     expect(await error(...sizes, {}, recordFewRows)).toBeLessThan(1e-6)
     const everything = { bias: true, act: 'silu', mul: true, gate: true, res: true } as const
     expect(await error(...sizes, everything, recordFewRows)).toBeLessThan(1e-6)
+  })
+
+  it.each<[string, number, number, number, number, Epilogue]>([
+    ['small tiles, cut at every edge', 2, 35, 70, 44, { bias: true, act: 'silu', mul: true, gate: true, res: true }],
+    ['large tiles, cut at every edge', 1, 1000, 1030, 20, {}],
+  ])('goes through workgroup memory on GPUs: %s', async (_, batch, rows, n, k, e) => {
+    expect(await error(batch, rows, n, k, e, linear, hardwareDevice())).toBeLessThan(1e-6)
   })
 
   it('keeps GELU finite where tanh would overflow', async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { recordFewRows } from '../../../src/runtime/ops/few_rows.ts'
 import { linear } from '../../../src/runtime/ops/index.ts'
+import { recordStaged } from '../../../src/runtime/ops/staged.ts'
 import type { Recorder } from '../../../src/runtime/recorder.ts'
 import { type WeightFormat, weightFormat } from '../../../src/runtime/weights/weight_formats.ts'
 import type { Weights } from '../../../src/runtime/weights/weights.ts'
@@ -18,6 +19,14 @@ function product(x: Float32Array, w: Float32Array, rows: number): Float64Array {
   return y
 }
 
+/** As `linear` does it on GPUs. */
+const linearThroughWorkgroupMemory: typeof linear = (g, x, affine, options) => {
+  const [depth, out] = [x.dim(-1), affine.weight.dim(0)]
+  const shape = [...x.shape.slice(0, -1), out]
+  const product = { kind: 'matrix', shape, rows: x.size / depth, depth, together: depth } as const
+  return recordStaged(g, x, affine, product, { side: 4, depth: 16 }, options)
+}
+
 describe.each(['int4_sym_g32', 'int4_asym_g64', 'int8_sym_g64', 'int8_asym_g32'])('linear of %s', (name) => {
   const format = weightFormat(name) as WeightFormat
   const values = random(OUT * WIDTH)
@@ -33,6 +42,7 @@ describe.each(['int4_sym_g32', 'int4_asym_g64', 'int8_sym_g64', 'int8_asym_g32']
   it.each([
     ['tiles', 10, linear],
     ['threads that share out the depth', 3, recordFewRows],
+    ['tiles in workgroup memory', 10, linearThroughWorkgroupMemory],
   ] as const)('is that of what its numbers stand for, by %s, and fuses what follows', async (_, rows, record) => {
     const batch = 2
     const [x, bias, gate] = [random(batch * rows * WIDTH), random(OUT), random(batch * 2 * OUT)]
