@@ -9,7 +9,7 @@ export {
 export { EngineArgs, type EngineConfig, type InputConfig } from './pipelines/engine_args.ts'
 export { DitImage } from './pipelines/image/image.ts'
 export type { LoraInput, LoraOptions } from './pipelines/loras/lora_options.ts'
-export { type MemoryPlan, type PlanOptions, planMemory } from './pipelines/memory_plan/plan.ts'
+export { type MemoryPlan, type OffloadLevel, type PlanOptions, planMemory } from './pipelines/memory_plan/plan.ts'
 export { type MeasuredMachine, type MeasureOptions, measureMachine } from './pipelines/mesh_plan/measure_machine.ts'
 export { type MeshPlan, type MeshPlanOptions, planMeshes } from './pipelines/mesh_plan/plan_meshes.ts'
 export type { PipelineOptions, PipelineOutput, StepInfo } from './pipelines/options.ts'
