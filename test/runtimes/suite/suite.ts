@@ -37,7 +37,7 @@ export async function runSuite(model: string, kind?: TeamKind): Promise<SuiteRes
   const kernels: Result[] = []
   for await (const result of products(device)) kernels.push(result)
 
-  const pipe = await DiffusionPipeline.fromPretrained(model, { device })
+  const pipe = await DiffusionPipeline.fromPretrained(model, { device, onDeviceLoss: 'fail' })
   const { images, latents } = await pipe(PROMPT, CALL)
   const [{ width, height, data }] = images
   const alone = latents.data.slice()
