@@ -9,10 +9,11 @@ export class BufferLedger {
   greatest = { bytes: 0, label: '' }
   /** Of buffers that the host sees (mapped at creation, or mappable): the most at a time. */
   peakMapped = 0
-  /** Bytes given to writeBuffer between two moments when all work was done: the most there were. */
+  /** Bytes given to writeBuffer that the device may not have taken yet: the most there were. */
   peakWritten = 0
   #mapped = 0
   #written = 0
+  #writtenSinceMap = 0
 
   /** Enters a buffer; the returned function strikes it out, once. */
   created({ size, usage, mappedAtCreation, label = '' }: GPUBufferDescriptor): () => void {
@@ -33,11 +34,22 @@ export class BufferLedger {
 
   wrote(bytes: number): void {
     this.#written += bytes
+    this.#writtenSinceMap += bytes
     this.peakWritten = Math.max(this.peakWritten, this.#written)
   }
 
   /** All that was submitted has run. */
   settled(): void {
     this.#written = 0
+    this.#writtenSinceMap = 0
+  }
+
+  /**
+   * A buffer was mapped, so what was submitted before its copy has run. The host may have submitted a step more meanwhile, and
+   * no more than that: what was written since the last mapping may still be on its way.
+   */
+  mapped(): void {
+    this.#written = this.#writtenSinceMap
+    this.#writtenSinceMap = 0
   }
 }

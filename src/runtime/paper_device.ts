@@ -70,7 +70,7 @@ function paperBuffer(descriptor: GPUBufferDescriptor, ledger: BufferLedger) {
   const forget = ledger.created(descriptor)
   return {
     size: descriptor.size,
-    mapAsync: async () => {},
+    mapAsync: async () => ledger.mapped(),
     getMappedRange: () => (descriptor.mappedAtCreation ? scratch(descriptor.size) : new ArrayBuffer(descriptor.size)),
     unmap() {},
     destroy: forget,

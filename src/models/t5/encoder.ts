@@ -1,12 +1,4 @@
-import {
-  attention,
-  type Chunk,
-  gather,
-  linear,
-  narrowsOperands,
-  relativeBias,
-  rmsNorm,
-} from '../../runtime/ops/index.ts'
+import { attention, gather, linear, relativeBias, rmsNorm } from '../../runtime/ops/index.ts'
 import type { Recorder } from '../../runtime/recorder.ts'
 import type { Tensor } from '../../runtime/tensor.ts'
 import type { Weights } from '../../runtime/weights/weights.ts'
@@ -16,13 +8,8 @@ import type { T5Config } from './config.ts'
 const MASKED = -3.4028234663852886e38
 
 /**
- * The gated hidden states of large checkpoints exceed f16, so transformers keeps `wo` in f32. In f16 they are held divided by
- * this power of two, which costs no bit, and what `wo` makes of them is multiplied by it.
- */
-const GATED = 16
-
-/**
- * T5EncoderModel, v1.1 (Raffel et al. 2020; transformers modeling_t5.py). Attention is not scaled.
+ * T5EncoderModel, v1.1 (Raffel et al. 2020; transformers modeling_t5.py). Attention is not scaled. The gated hidden states
+ * exceed f16 in large checkpoints, so they stay f32 in every tier, as transformers keeps `wo`.
  *
  * @param ids token ids, batch · tokens of them
  * @param mask 1 for text and 0 for padding, as many; without one, padding takes part (as SD3 and FLUX do it)
@@ -52,26 +39,17 @@ export async function t5Encoder(
     tokens,
     tokens,
   )
-  const factors = new Float32Array(c.hidden + c.width).fill(1 / GATED).fill(GATED, c.hidden)
-  const scales = narrowsOperands(g) ? g.upload(factors, [1, factors.length], 'scales') : undefined
   let x = gather(g, w.tensor('shared.weight'), g.upload(Uint32Array.from(ids), [batch, tokens], 'ids'))
   for (let i = 0; i < c.layers; i++) {
     const weights = w.at('encoder').at('block').at(i)
     const before = x
-    x = await weights.using(g, (own) => g.scope(() => block(g, c, own, before, { bias, padding, scales })))
+    x = await weights.using(g, (own) => g.scope(() => block(g, c, own, before, bias, padding)))
     g.release(before)
   }
   return rmsNorm(g, x, { eps: c.eps, weight: w.tensor('encoder.final_layer_norm.weight') })
 }
 
-interface BlockInputs {
-  readonly bias: Tensor
-  readonly padding: Tensor | undefined
-  /** Factors of the gated hidden states [hidden] and of what becomes of them [width]. */
-  readonly scales: Tensor | undefined
-}
-
-function block(g: Recorder, c: T5Config, w: Weights, x: Tensor, { bias, padding, scales }: BlockInputs): Tensor {
+function block(g: Recorder, c: T5Config, w: Weights, x: Tensor, bias: Tensor, padding: Tensor | undefined): Tensor {
   const layer = w.at('layer')
   const self = layer.at(0).at('SelfAttention')
   const a = rmsNorm(g, x, { eps: c.eps, weight: layer.at(0).tensor('layer_norm.weight'), as: 'operand' })
@@ -81,13 +59,11 @@ function block(g: Recorder, c: T5Config, w: Weights, x: Tensor, { bias, padding,
 
   const dense = layer.at(1).at('DenseReluDense')
   const f = rmsNorm(g, h, { eps: c.eps, weight: layer.at(1).tensor('layer_norm.weight'), as: 'operand' })
-  const scale = (offset: number): Chunk | undefined => scales && { of: scales, offset }
   const gated = linear(g, f, dense.affine('wi_0'), {
     activation: 'gelu_tanh',
-    multiply: linear(g, f, dense.affine('wi_1'), { gate: scale(0) }),
-    as: 'operand',
+    multiply: linear(g, f, dense.affine('wi_1')),
   })
-  return linear(g, gated, dense.affine('wo'), { gate: scale(c.hidden), residual: h })
+  return linear(g, gated, dense.affine('wo'), { residual: h })
 }
 
 /** The bucket of each distance key - query from 1 - tokens up to tokens - 1 (bidirectional: half for each sign). */

@@ -39,12 +39,9 @@ export function activate(g: Recorder, x: Tensor, name: Activation): Tensor {
   return y
 }
 
-/** Whether operands of matmuls are narrower than f32 in this tier. */
-export const narrowsOperands = (g: Recorder): boolean => storedAs(g.device.target, 'operand') !== 'f32'
-
 /** x as an operand of matmuls: in f16 where the tier has it, else x itself. */
 export function operand(g: Recorder, x: Tensor): Tensor {
-  if (x.dtype !== 'f32' || !narrowsOperands(g)) return x
+  if (x.dtype === storedAs(g.device.target, 'operand')) return x
   const workgroup = flatWorkgroup(g.device.target)
   const y = g.create(x.shape, 'f16', x.label)
   g.record({
