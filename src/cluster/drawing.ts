@@ -3,6 +3,7 @@ import { randomSeed } from '../pipelines/noise.ts'
 import { type PipelineOutput, perPrompt } from '../pipelines/options.ts'
 import type { TeamOptions, TeamStep } from '../pipelines/team/team.ts'
 import type { Caller } from './jobs/caller.ts'
+import { joined } from './joined.ts'
 
 /** What a call gives to each prompt. */
 const TEXTS = ['prompt2', 'prompt3', 'negativePrompt', 'negativePrompt2', 'negativePrompt3'] as const
@@ -37,24 +38,6 @@ export async function drawOnCluster(
     }),
   )
   return joined(outputs, call.seed)
-}
-
-function joined(outputs: readonly PipelineOutput[], seed: PipelineOutput['seed']): PipelineOutput {
-  const data = new Float32Array(outputs.reduce((sum, { latents }) => sum + latents.data.length, 0))
-  let at = 0
-  for (const { latents } of outputs) {
-    data.set(latents.data, at)
-    at += latents.data.length
-  }
-  const pictures = outputs.reduce((sum, { latents }) => sum + latents.shape[0], 0)
-  const spared = outputs.flatMap((output) => output.spared ?? [])
-  return {
-    images: outputs.flatMap(({ images }) => images),
-    latents: { data, shape: [pictures, ...outputs[0].latents.shape.slice(1)] },
-    warnings: [...new Set(outputs.flatMap(({ warnings }) => warnings))],
-    seed: seed ?? outputs[0].seed,
-    ...(spared.length > 0 && { spared }),
-  }
 }
 
 /** What of a call is for one of its prompts. */

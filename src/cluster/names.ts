@@ -16,6 +16,10 @@ export interface Names {
   news(job: string): string
   /** That nobody wants a job any more. */
   cancel(job: string): string
+  /** What a node that lends ranks hears, whoever has them, and ranks of a mesh from each other. */
+  lender(node: string): string
+  leader(mesh: string): string
+  mesh(mesh: string): string
   readonly buckets: {
     readonly nodes: string
     readonly models: string
@@ -38,6 +42,9 @@ export function namesOf(cluster: string): Names {
     consumer: (digest) => `model-${digest}`,
     news: (job) => `${cluster}.news.${job}`,
     cancel: (job) => `${cluster}.cancel.${job}`,
+    lender: (node) => `${cluster}.lender.${node}`,
+    leader: (mesh) => `${cluster}.leader.${mesh}`,
+    mesh: (mesh) => `${cluster}.mesh.${mesh}`,
     buckets: {
       nodes: `${cluster}-nodes`,
       models: `${cluster}-models`,

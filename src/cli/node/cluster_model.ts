@@ -1,4 +1,5 @@
 import type { ClusterModel } from '../../cluster/model/card.ts'
+import type { NodeInfo } from '../../cluster/node/node_info.ts'
 import type { Rooms } from '../../cluster/rooms.ts'
 import { type CliIo, type ParsedArgs, UsageError } from '../command.ts'
 import { VERSION } from '../package_info.ts'
@@ -13,18 +14,27 @@ export function refuseFlagsOfNodes(args: ParsedArgs, names: readonly string[]): 
   throw new UsageError(OF_NODES(given), 'Leave it out here, and give it to webdit node.')
 }
 
+/** A model of the cluster, and the nodes that have it at the moment. */
+export interface FoundModel extends ClusterModel {
+  readonly nodes: readonly NodeInfo[]
+}
+
 /** The model that the command line means, of those that nodes have. @throws DitError 'not-found', 'unsupported' */
-export async function clusterModel(args: ParsedArgs, io: CliIo, rooms: Rooms): Promise<ClusterModel> {
+export async function clusterModel(args: ParsedArgs, rooms: Rooms): Promise<FoundModel> {
   const { findModel } = await import('../../cluster/model/card.ts')
   const { nodesOf } = await import('../../cluster/node/node_info.ts')
   const { mixedVersions } = await import('../../cluster/node/announcement.ts')
-  const nodes = await nodesOf(rooms)
-  const model = await findModel(rooms, nodes, args.text('model'))
-  const own = nodes.filter((node) => node.model.digest === model.digest)
-  const other = own.find(({ version }) => version !== VERSION)
+  const all = await nodesOf(rooms)
+  const model = await findModel(rooms, all, args.text('model'))
+  const nodes = all.filter((node) => node.model.digest === model.digest)
+  const other = nodes.find(({ version }) => version !== VERSION)
   if (other) throw mixedVersions(VERSION, other)
-  const count = own.reduce((sum, { meshes }) => sum + meshes, 0)
-  if (count === 0) io.note(`no node draws ${model.name} at the moment: the request waits for one`)
-  else io.note(`cluster: ${own.length === 1 ? 'one node draws' : `${own.length} nodes draw`} ${model.name}`)
-  return model
+  return { ...model, nodes }
+}
+
+/** Tells how many nodes take jobs for a model: a job waits where none does. */
+export function noteNodes({ name, nodes }: FoundModel, io: Pick<CliIo, 'note'>): void {
+  const count = nodes.filter(({ meshes }) => meshes > 0).length
+  if (count === 0) io.note(`no node draws ${name} at the moment: the request waits for one`)
+  else io.note(`cluster: ${count === 1 ? 'one node draws' : `${count} nodes draw`} ${name}`)
 }

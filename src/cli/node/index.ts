@@ -4,9 +4,10 @@ import type { CliIo, Command, ParsedArgs } from '../command.ts'
 import { readModel } from '../generate/settings.ts'
 import { loadingOf } from '../serve/loading.ts'
 import { modelId } from '../serve/settings.ts'
+import { lendRanks } from './lend_ranks.ts'
 import { withMetrics } from './metrics.ts'
 import { NODE_DESCRIPTION, NODE_OPTIONS, readNodeSettings } from './options.ts'
-import { runNode } from './run_node.ts'
+import { takeJobs } from './take_jobs.ts'
 import { withCluster } from './with_cluster.ts'
 
 export const nodeCommand: Command = {
@@ -33,7 +34,10 @@ async function node(args: ParsedArgs, io: CliIo): Promise<number> {
       const imageToImage = family.ownOptions.includes('strength')
       const loading = { ...loadingOf(args, io, source, model), imageToImage }
       const name = args.text('model_name') ?? modelId(model)
-      await withMetrics(settings.metricsPort, (metrics) => runNode(args, { rooms, loading, name, settings, metrics }))
+      await withMetrics(settings.metricsPort, (metrics) => {
+        const options = { rooms, loading, name, settings, metrics }
+        return settings.lends === undefined ? takeJobs(args, options) : lendRanks(args, settings.lends, options)
+      })
     } finally {
       await source.close()
     }

@@ -11,6 +11,8 @@ export interface NodeSettings {
   /** Seconds without a sign of life after which a job goes to another node. */
   readonly patience: number
   readonly metricsPort: number | undefined
+  /** Ranks that are lent to meshes over several machines, instead of taking jobs. */
+  readonly lends: number | undefined
   /** FLOP/s of a device, where they are not to be measured. */
   readonly flops: number | undefined
 }
@@ -42,6 +44,11 @@ export const NODE_OPTIONS: readonly OptionSpec[] = [
     help: `A job whose node gives no sign of life for so long goes to another one; all nodes of a model say the same. Default: ${PATIENCE}.`,
   },
   {
+    name: 'lend_ranks',
+    type: 'integer',
+    help: 'Lend so many ranks, each with a device of its own, to meshes over several machines (webdit generate --nats with --devices or degrees), instead of taking jobs.',
+  },
+  {
     name: 'metrics_port',
     type: 'integer',
     help: 'Answers Prometheus at http://127.0.0.1:N/metrics; 0 for any port that is free. Default: nothing listens.',
@@ -71,5 +78,16 @@ export function readNodeSettings(args: ParsedArgs): NodeSettings {
   if (metricsPort !== undefined && (metricsPort < 0 || metricsPort > 65_535)) {
     throw new UsageError(`--metrics_port is ${metricsPort}, expected a number from 0 to 65535`)
   }
-  return { patience, metricsPort, flops: quantity(args, 'device_flops') }
+  const lends = args.number('lend_ranks')
+  if (lends !== undefined && !(lends >= 1 && lends <= 1024)) {
+    throw new UsageError(`--lend_ranks is ${lends}, expected a number from 1 to 1024`)
+  }
+  const own = PARALLEL_FLAGS.find(({ name }) => args.has(name))
+  if (lends !== undefined && own) {
+    throw new UsageError(
+      `--${own.name} is for whoever asks for a mesh of lent ranks`,
+      'Give it to webdit generate --nats.',
+    )
+  }
+  return { patience, metricsPort, lends, flops: quantity(args, 'device_flops') }
 }

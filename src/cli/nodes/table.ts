@@ -35,8 +35,9 @@ function row(node: NodeInfo): string[] {
   ]
 }
 
-function devicesText({ devices, ranks, meshes }: NodeInfo): string {
+function devicesText({ devices, ranks, meshes, lends }: NodeInfo): string {
   const names = [...new Set(devices)].join(', ') || 'unknown'
+  if (lends) return `lends ${lends.ranks} on ${names}`
   if (ranks * meshes === 1) return names
   return `${meshes > 1 ? `${meshes} x ` : ''}${ranks} ${ranks === 1 ? 'rank' : 'ranks'} on ${names}`
 }

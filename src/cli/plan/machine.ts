@@ -1,13 +1,10 @@
-import type { Machine } from '../../parallel/planner/machine.ts'
+import { ASSUMED_MACHINE, type Machine } from '../../parallel/planner/machine.ts'
 import { measureMachine } from '../../pipelines/mesh_plan/measure_machine.ts'
 import type { MeasuredShapes } from '../../pipelines/mesh_plan/measure_rank.ts'
 import { listCards } from '../../runtime/platform/cards/list_cards.ts'
 import type { CliIo, ParsedArgs } from '../command.ts'
 import { deviceChoice } from '../device_options.ts'
 import { quantity } from './quantities.ts'
-
-/** What one H100 was measured to do (bench/RESULTS.md): for plans of machines that are not at hand. */
-const ASSUMED: Machine = { linear: 24e12, attention: 6.3e12, perKey: 3.5e-6, bandwidth: 5e9, latency: 200e-6 }
 
 /** A machine that is planned for, and how fast its devices are relative to each other. */
 export interface PlannedMachine {
@@ -35,7 +32,7 @@ export async function machineOf(
   const all = flops !== undefined && bandwidth !== undefined && latency !== undefined
   const platform = { adapter, backend }
   const measured = measure && !all ? await measureMachine(devices, await measure(), { tier, platform }) : undefined
-  const found: Machine = measured ?? ASSUMED
+  const found: Machine = measured ?? ASSUMED_MACHINE
   return {
     machine: {
       linear: flops ?? found.linear,

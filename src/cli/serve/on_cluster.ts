@@ -1,6 +1,6 @@
 import type { ServedModel } from '../../server/served_model.ts'
 import type { CliIo, ParsedArgs } from '../command.ts'
-import { clusterModel, refuseFlagsOfNodes } from '../node/cluster_model.ts'
+import { clusterModel, noteNodes, refuseFlagsOfNodes } from '../node/cluster_model.ts'
 import { withCluster } from '../node/with_cluster.ts'
 import { VERSION } from '../package_info.ts'
 import type { OpenedDrawer } from './open_drawers.ts'
@@ -28,7 +28,9 @@ export async function withClusterDrawers(
   await withCluster(args, 'webdit serve', async (rooms) => {
     const { Caller } = await import('../../cluster/jobs/caller.ts')
     const { drawOnCluster } = await import('../../cluster/drawing.ts')
-    const { name, digest, facts } = await clusterModel(args, io, rooms)
+    const model = await clusterModel(args, rooms)
+    noteNodes(model, io)
+    const { name, digest, facts } = model
     const caller = new Caller(rooms, VERSION)
     const open = async () => ({
       draw: (prompts: string[], call: Parameters<typeof drawOnCluster>[3]) =>

@@ -14,6 +14,8 @@ export interface NodeInfo {
   readonly devices: readonly string[]
   readonly meshes: number
   readonly ranks: number
+  /** Ranks that it lends to meshes over several machines, instead of taking jobs; and their links among each other. */
+  readonly lends?: { readonly ranks: number; readonly link?: NodeInfo['link'] }
   /** Bytes that weights and activations may take on a device, where that is limited; and of the host. */
   readonly memory: { readonly device?: number; readonly host: number }
   /** FLOP/s of a device in linear layers. */

@@ -1,4 +1,5 @@
 import type { Device } from '../../runtime/device.ts'
+import type { HostsLinks } from './hosts/hosts_links.ts'
 import type { NatsLinks } from './nats/nats_links.ts'
 import type { PortLinks } from './ports/port_links.ts'
 import { portTransport } from './ports/port_wire.ts'
@@ -13,6 +14,7 @@ export type Links =
   | { readonly by: 'ports'; readonly links: PortLinks }
   | { readonly by: 'processes'; readonly links: Rendezvous }
   | { readonly by: 'nats'; readonly links: NatsLinks }
+  | { readonly by: 'hosts'; readonly links: HostsLinks }
 
 /** A rank's end of them. */
 export async function openTransport(device: Device, links: Links, rank: number): Promise<Transport> {
@@ -25,5 +27,7 @@ export async function openTransport(device: Device, links: Links, rank: number):
       return (await import('./processes/process_wire.node.ts')).processTransport(device, links.links, rank)
     case 'nats':
       return (await import('./nats/nats_wire.node.ts')).natsTransport(device, links.links, rank)
+    case 'hosts':
+      return (await import('./hosts/hosts_wire.node.ts')).hostsTransport(device, links.links, rank)
   }
 }

@@ -13,6 +13,15 @@ export interface Machine {
   readonly memory?: number
 }
 
+/** What one H100 was measured to do (bench/RESULTS.md): for plans of machines that were not measured. */
+export const ASSUMED_MACHINE: Machine = {
+  linear: 24e12,
+  attention: 6.3e12,
+  perKey: 3.5e-6,
+  bandwidth: 5e9,
+  latency: 200e-6,
+}
+
 /** A number of a prediction, and where it comes from. */
 export interface Term {
   readonly what: string

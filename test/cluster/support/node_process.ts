@@ -5,7 +5,7 @@ export interface NodeProcess {
   readonly child: ChildProcess
   /** What it said so far. */
   readonly said: string
-  /** Settles when it takes jobs. */
+  /** Settles when it takes jobs, or lends ranks. */
   readonly ready: Promise<void>
   readonly ended: Promise<number | NodeJS.Signals | null>
 }
@@ -21,7 +21,7 @@ export function startNode(url: string, flags: readonly string[], env = process.e
   const ready = new Promise<void>((found, lost) => {
     const hear = (chunk: Buffer) => {
       said += chunk
-      if (/^\S+ draws /m.test(said)) found()
+      if (/^\S+ (draws|lends) /m.test(said)) found()
     }
     child.stdout.on('data', hear)
     child.stderr.on('data', hear)

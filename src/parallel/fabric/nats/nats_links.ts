@@ -6,4 +6,6 @@ export interface NatsLinks {
   /** Begins the subjects, and is no other mesh's: letters, digits, dots and dashes. */
   readonly mesh: string
   readonly size: number
+  /** The ranks that are reached this way, where others are on the same machine. Default: all. */
+  readonly members?: readonly number[]
 }

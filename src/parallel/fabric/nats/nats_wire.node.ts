@@ -50,10 +50,12 @@ interface Peer {
   told: number
   heard: number
   met: boolean
+  /** It has ended, or is not reached this way. */
   gone: boolean
 }
 
-class NatsWire implements Wire {
+/** For itself, or beside a wire to the ranks of the same machine. */
+export class NatsWire implements Wire {
   readonly #nc: NatsConnection
   readonly #links: NatsLinks
   readonly #rank: number
@@ -71,12 +73,14 @@ class NatsWire implements Wire {
     this.#nc = nc
     this.#links = links
     this.#rank = rank
+    const { members } = links
+    const far = (other: number) => other !== rank && (members?.includes(other) ?? true)
     this.#window = Math.min(WINDOW, Math.floor(ALL_WINDOWS / links.size))
     this.#most = Math.min(PIECE, nc.info?.max_payload ?? PIECE) - PIECE_HEADER
     this.#peers = Array.from({ length: links.size }, (_, from) => ({
       credit: new Credit(Math.max(this.#window, this.#most)),
       frames: new FrameReader((_, tag, bytes) => this.#inbox!.begin(from, tag, bytes)),
-      ...{ sent: 0, came: 0, bytes: 0, told: 0, heard: performance.now(), met: from === rank, gone: false },
+      ...{ sent: 0, came: 0, bytes: 0, told: 0, heard: performance.now(), met: !far(from), gone: !far(from) },
     }))
     void nc.closed().then((cause) => {
       if (!this.#closed) this.fail(cutOff(rank, cause))
@@ -219,7 +223,7 @@ class NatsWire implements Wire {
   }
 
   #tellAll(parcel: Uint8Array): void {
-    for (const [rank, { gone }] of this.#peers.entries()) if (rank !== this.#rank && !gone) this.#tell(rank, parcel)
+    for (const [rank, { gone }] of this.#peers.entries()) if (!gone) this.#tell(rank, parcel)
   }
 }
 

@@ -43,7 +43,8 @@ export class Meeting {
    * @throws DitError 'device-lost' naming a rank that did not come
    */
   async all(): Promise<void> {
-    const others = Array.from({ length: this.#links.size }, (_, rank) => rank).filter((rank) => rank !== this.#rank)
+    const { size, members = Array.from({ length: size }, (_, rank) => rank) } = this.#links
+    const others = members.filter((rank) => rank !== this.#rank)
     const called = this.#called(others.length)
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)

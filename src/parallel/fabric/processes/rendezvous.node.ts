@@ -6,6 +6,8 @@ import { join } from 'node:path'
 export interface Rendezvous {
   readonly directory: string
   readonly size: number
+  /** The ranks that come there, where others are on other machines. Default: all. */
+  readonly members?: readonly number[]
 }
 
 const PREFIX = 'webdit-ranks-'

@@ -2,19 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { hostname, totalmem } from 'node:os'
 import type { NodeInfo } from '../../cluster/node/node_info.ts'
 import type { Rooms } from '../../cluster/rooms.ts'
-import { sizeOf } from '../../parallel/mesh/mesh.ts'
 import { modelFacts } from '../../pipelines/model_facts.ts'
-import { Line } from '../../server/queue/line.ts'
-import type { ParsedArgs } from '../command.ts'
 import type { Loading } from '../generate/drawing.ts'
-import { meshOf } from '../generate/mesh.ts'
 import { VERSION } from '../package_info.ts'
-import { meshesOf, openDrawers } from '../serve/open_drawers.ts'
-import { measuredDevices } from './measured_devices.ts'
+import type { MeasuredDevices } from './measured_devices.ts'
 import type { NodeMetrics } from './metrics.ts'
 import type { NodeSettings } from './options.ts'
 
-interface NodeOptions {
+export interface NodeOptions {
   readonly rooms: Rooms
   readonly loading: Loading
   /** What requests call the model. */
@@ -23,31 +18,50 @@ interface NodeOptions {
   readonly metrics: NodeMetrics
 }
 
-/** Joins, and draws until the signal fires and what is in hand is done. */
-export async function runNode(args: ParsedArgs, { rooms, loading: given, name, settings, metrics }: NodeOptions) {
-  const { io, source } = given
+/** What a node does once it has joined. */
+export interface Work {
+  /** What it has in hand, and how much it has done. */
+  readonly jobs: readonly string[]
+  readonly done: number
+  /** What it says of itself, behind its name. */
+  readonly does: string
+  /** Begins nothing more. */
+  drain(): void
+  /** Settles when it was told to drain, and what was in hand is done. */
+  work(): Promise<void>
+  close(): Promise<void>
+}
+
+/** What work is opened with. */
+export interface Member {
+  readonly id: string
+  readonly digest: string
+  /** Tells the cluster what has changed. */
+  changed(): void
+}
+
+/**
+ * Joins the cluster, works until the signal fires and what is in hand is done, and leaves.
+ *
+ * @param about what it tells of its devices
+ * @param open loads the model; one that may not join need not
+ */
+export async function asMember(
+  { rooms, loading, name, metrics }: NodeOptions,
+  about: { readonly devices: MeasuredDevices } & Pick<NodeInfo, 'meshes' | 'ranks' | 'lends'>,
+  open: (member: Member) => Promise<Work>,
+): Promise<void> {
+  const { io, source } = loading
   const { Announcement, SKEW } = await import('../../cluster/node/announcement.ts')
-  const { Worker } = await import('../../cluster/node/worker.ts')
   const { measureLink } = await import('../../cluster/node/link.ts')
   const { modelDigest } = await import('../../cluster/model/digest.ts')
   const { cardOf, leaveCard } = await import('../../cluster/model/card.ts')
-  const facts = await modelFacts(source)
+  const { className } = await modelFacts(source)
   io.status('reading the weights’ digest')
-  const digest = await modelDigest(given)
-  const mesh = await meshOf(args, { ...given, prompts: [''], call: {} }, io)
-  const meshes = meshesOf(mesh)
-  const { told: devices, loading } = await measuredDevices(given, mesh, settings.flops)
-  const id = nodeId()
-  const worker = new Worker(rooms, {
-    node: id,
-    version: VERSION,
-    digest,
-    patience: settings.patience,
-    changed: () => void announcement.tell(),
-    hooks: metrics,
-    onNote: (line) => io.note(line),
-  })
-  const link = await measureLink(rooms.nc)
+  const digest = await modelDigest(loading)
+  const [id, link] = [nodeId(), await measureLink(rooms.nc)]
+  const { devices, meshes, ranks, lends } = about
+  let work: Work | undefined
   const tell = (): Omit<NodeInfo, 'skew'> => ({
     id,
     host: hostname(),
@@ -55,21 +69,20 @@ export async function runNode(args: ParsedArgs, { rooms, loading: given, name, s
     version: VERSION,
     model: { name, digest },
     devices: devices.names,
-    meshes: meshes.count,
-    ranks: meshes.config ? sizeOf(meshes.config.degrees) : 1,
+    meshes,
+    ranks,
+    ...(lends && { lends }),
     memory: { device: loading.choice.memory, host: totalmem() },
     flops: devices.flops,
     link,
-    state: io.signal.aborted ? 'draining' : worker.jobs.length > 0 ? 'drawing' : 'idle',
-    jobs: worker.jobs,
-    done: worker.done,
+    state: io.signal.aborted ? 'draining' : work?.jobs.length ? 'drawing' : 'idle',
+    jobs: work?.jobs ?? [],
+    done: work?.done ?? 0,
   })
   const announcement = new Announcement(rooms, tell)
-  // Before the model is loaded, which may take minutes: one that may not join need not.
   await announcement.check()
-  const lines = (await openDrawers(loading, meshes, mesh.workers)).map(
-    ({ open, drawer }) => new Line(open, drawer, 1, (line) => io.note(line)),
-  )
+  const own = await open({ id, digest, changed: () => void announcement.tell() })
+  work = own
   try {
     await leaveCard(rooms, await cardOf(source, { name, digest, weights: loading.weights, loras: loading.loras }))
     const skew = await announcement.join()
@@ -79,24 +92,23 @@ export async function runNode(args: ParsedArgs, { rooms, loading: given, name, s
     }
     io.status('')
     if (metrics.address !== undefined) io.note(`metrics: ${metrics.address}`)
-    io.print(`${id} draws ${name} (${facts.className}, ${digest})`)
+    io.print(`${id} ${own.does} ${name} (${className}, ${digest})`)
     const drain = () => {
-      worker.drain()
-      if (worker.jobs.length > 0)
-        io.note(`finishing ${worker.jobs.length === 1 ? 'one job' : `${worker.jobs.length} jobs`}`)
+      own.drain()
+      if (own.jobs.length > 0) io.note(`finishing ${own.jobs.length === 1 ? 'one job' : `${own.jobs.length} jobs`}`)
       void announcement.tell()
     }
     io.signal.addEventListener('abort', drain)
     if (io.signal.aborted) drain()
-    await worker.work(lines)
+    await own.work()
   } finally {
     await announcement.leave()
-    await Promise.allSettled(lines.map((line) => line.close()))
+    await own.close()
   }
 }
 
 /** Names of hosts may have what keys may not. */
-const nodeId = (): string =>
-  `${hostname()
-    .replace(/[^\w-]+/g, '-')
-    .slice(0, 40)}-${randomBytes(3).toString('hex')}`
+function nodeId(): string {
+  const host = hostname().replace(/[^\w-]+/g, '-')
+  return `${host.slice(0, 40)}-${randomBytes(3).toString('hex')}`
+}
