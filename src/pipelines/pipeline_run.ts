@@ -64,6 +64,9 @@ export class LoadedPipeline {
       } catch (error) {
         // The other ranks need not wait for what will not come.
         this.components.ranks?.fabric?.fail(error)
+        g.reset()
+        // Another try has more to take from.
+        if (error instanceof DitError && error.kind === 'out-of-memory') g.device.arena.trim()
         throw error
       } finally {
         g.reset()

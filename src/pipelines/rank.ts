@@ -12,6 +12,7 @@ import type { PlainLoraInput } from './loras/lora_options.ts'
 import { type MeasuredShapes, measureRank, type RankFigures } from './mesh_plan/measure_rank.ts'
 import type { PipelineOptions } from './options.ts'
 import { Calls, type Outcome, type PlainFailure, typedFailure } from './outcome.ts'
+import type { Checkpoint, ResumableCall, Resumption } from './resume/checkpoint.ts'
 import { type Place, type Placed, takePlace } from './team/place.ts'
 
 /** A picture as it crosses threads: its pixels are moved, not copied. */
@@ -28,6 +29,8 @@ export interface RankStep {
   readonly timestep: number
   /** Small pictures of what is forming, one pixel a latent; none where the model has no map for them. */
   readonly previews: RankImage[]
+  /** What it takes to go on after this step, where that is wanted. */
+  readonly checkpoint?: Checkpoint
 }
 
 export interface RankOutput {
@@ -51,8 +54,13 @@ export interface PlainLoading
   readonly platform?: PlatformOptions
 }
 /** Options of a call that cross threads. */
-export interface PlainCall extends Omit<PipelineOptions, 'onStep' | 'signal' | 'loras'> {
+export interface PlainCall extends Omit<PipelineOptions, 'onStep' | 'onResume' | 'signal' | 'loras'> {
   readonly loras?: readonly PlainLoraInput[]
+  /** Where a call of a team goes on. */
+  readonly resume?: Resumption
+  /** Tell after each step what it takes to go on, and whether to tell what is forming. Default: no, and yes. */
+  readonly checkpoints?: boolean
+  readonly previews?: boolean
 }
 type OnProgress = NonNullable<FromPretrainedOptions['onProgress']>
 type OnStep = (step: RankStep) => void
@@ -109,20 +117,28 @@ const rank = {
   async run(
     call: number,
     prompt: string | string[],
-    options: PlainCall,
+    { checkpoints, previews = true, ...options }: PlainCall,
     onStep?: OnStep,
   ): Promise<Outcome<RankOutput>> {
+    let checkpoint: Checkpoint | undefined
     const result = await calls.outcome(call, async (signal, told) => {
       if (!pipeline) throw new DitError('bad-argument', 'the rank has no model yet', 'Call load first.')
-      const { images, ...rest } = await pipeline(prompt, {
+      const call: ResumableCall = {
         ...options,
         signal,
+        onCheckpoint: checkpoints
+          ? (kept) => {
+              checkpoint = kept
+            }
+          : undefined,
         onStep:
           onStep &&
           (async ({ step, steps, timestep, preview }) => {
-            told(onStep({ step, steps, timestep, previews: (await preview()).map(plainImage) }))
+            const images = previews ? await preview() : []
+            told(onStep({ step, steps, timestep, previews: images.map(plainImage), checkpoint }))
           }),
-      })
+      }
+      const { images, ...rest } = await pipeline(prompt, call)
       return { ...rest, images: images.map(plainImage) }
     })
     if ('failure' in result) return result

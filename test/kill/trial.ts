@@ -42,7 +42,7 @@ export async function killTrial({ model, config, signal, random, worker }: Trial
     1 + Math.floor(random() * (STEPS - LAST)),
     Math.floor(random() * 200),
   ]
-  const team = await startTeam(model, config, { kind: 'processes', worker, tier: 'f32' })
+  const team = await startTeam(model, config, { kind: 'processes', worker, tier: 'f32', onDeviceLoss: 'fail' })
   const pids = team.pids as number[]
   let killed = 0
   const kill = () => {

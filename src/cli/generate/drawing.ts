@@ -5,6 +5,7 @@ import type { PlainLora } from '../../pipelines/loras/lora_options.ts'
 import { type ModelFacts, modelFacts } from '../../pipelines/model_facts.ts'
 import type { OffloadMode } from '../../pipelines/offload.ts'
 import type { PipelineOutput } from '../../pipelines/options.ts'
+import { type OnDeviceLoss, type Resumed, resumedLine } from '../../pipelines/resume/resumed.ts'
 import type { RankCard } from '../../pipelines/team/rank_cards.ts'
 import { startTeam, type TeamKind } from '../../pipelines/team/start_team.ts'
 import type { TeamOptions, TeamStep } from '../../pipelines/team/team.ts'
@@ -38,6 +39,7 @@ export interface Loading {
   readonly transformer: string | undefined
   readonly textEncoders: Readonly<Record<string, string>> | undefined
   readonly offload: OffloadMode
+  readonly onDeviceLoss: OnDeviceLoss
   readonly weights: string | undefined
   readonly loras: readonly PlainLora[] | undefined
   /** Whether drawing starts from pictures. */
@@ -50,14 +52,17 @@ export interface Loading {
   readonly io: CliIo
 }
 
-/** One device. */
-export async function drawAlone(loading: Loading, device: Device): Promise<Drawing> {
-  const { source, variant, transformer, textEncoders, offload, weights, loras, imageToImage, io } = loading
+/** One device. @param reopen opens another in its place, which it may be told to; without it a lost device ends the drawing */
+export async function drawAlone(loading: Loading, device: Device, reopen?: () => Promise<Device>): Promise<Drawing> {
+  const { onDeviceLoss, source, variant, transformer, textEncoders, offload, weights, loras, imageToImage, io } =
+    loading
   const facts = await modelFacts(source)
   const began = performance.now()
   const pipe = await device.phase('load', () =>
     DiffusionPipeline.fromPretrained(source, {
       device,
+      reopen,
+      onDeviceLoss,
       variant,
       transformer,
       textEncoders,
@@ -74,7 +79,12 @@ export async function drawAlone(loading: Loading, device: Device): Promise<Drawi
     facts,
     device,
     draw: (prompts, call, onStep) =>
-      pipe(prompts, { signal: io.signal, ...call, onStep: (info) => onStep(info.step, info.steps, info) }),
+      pipe(prompts, {
+        signal: io.signal,
+        onResume: noteOn(io),
+        ...call,
+        onStep: (info) => onStep(info.step, info.steps, info),
+      }),
     close: async () => pipe.dispose(),
   }
 }
@@ -91,6 +101,7 @@ export async function drawTogether(
   const began = performance.now()
   const team = await startTeam(model, config, {
     kind,
+    onDeviceLoss: loading.onDeviceLoss,
     variant,
     transformer,
     textEncoders,
@@ -116,11 +127,18 @@ export async function drawTogether(
     facts,
     device: undefined,
     draw: (prompts, call, onStep) =>
-      team.run(prompts, { signal: io.signal, ...call, onStep: (info) => onStep(info.step, info.steps, info) }),
+      team.run(prompts, {
+        signal: io.signal,
+        onResume: noteOn(io),
+        ...call,
+        onStep: (info) => onStep(info.step, info.steps, info),
+      }),
     spans: () => team.spans(),
     close: () => team.close(),
   }
 }
+
+const noteOn = (io: CliIo) => (resumed: Resumed) => io.note(resumedLine(resumed))
 
 const progressOn = (io: CliIo) => (component: string, bytes: number, total: number) =>
   io.status(`loading ${component}: ${megabytes(bytes)} of ${megabytes(total)}`)

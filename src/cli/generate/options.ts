@@ -32,6 +32,12 @@ export const GENERATE_OPTIONS: readonly OptionSpec[] = [
     help: 'components has one of text encoders, transformer and autoencoder on the device at a time, and reads weights anew when they are needed: less memory, more time, the same pictures. blocks has two blocks of the transformer or of T5 there besides, and keeps all others in host memory. Default: none.',
   },
   {
+    name: 'on_device_loss',
+    type: 'text',
+    value: 'resume|fail',
+    help: 'When a device is lost, or a rank ends or hangs: resume opens another, or goes on with fewer ranks, after the last step that was done, to the same picture; fail ends with an error. Default: resume.',
+  },
+  {
     name: 'weights',
     type: 'text',
     value: 'f16|int8|int4|COMPONENT=…',

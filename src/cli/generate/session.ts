@@ -63,6 +63,7 @@ export async function withSession(
       transformer: settings.transformer,
       textEncoders: settings.textEncoders,
       offload: settings.offload,
+      onDeviceLoss: settings.onDeviceLoss,
       weights: settings.weights,
       loras: settings.loras,
       imageToImage: settings.call.image !== undefined,
@@ -100,9 +101,14 @@ export async function withDevice<T>(
   body: (load: () => Promise<Drawing>, device: Parameters<typeof drawAlone>[1] | undefined) => Promise<T>,
 ): Promise<T> {
   if (mesh.config) return body(() => drawTogether(loading, mesh.config!, mesh.workers), undefined)
-  const opened = await io.openDevice(loading.choice)
+  let opened = await io.openDevice(loading.choice)
+  const reopen = async () => {
+    opened.close()
+    opened = await io.openDevice(loading.choice)
+    return opened.device
+  }
   try {
-    return await body(() => drawAlone(loading, opened.device), opened.device)
+    return await body(() => drawAlone(loading, opened.device, reopen), opened.device)
   } finally {
     opened.close()
   }

@@ -4,6 +4,7 @@ import { TEXT_ENCODERS } from '../../pipelines/network_files.ts'
 import { OFFLOAD_CHOICE, OFFLOAD_MODES, type OffloadMode } from '../../pipelines/offload.ts'
 import { randomModelName } from '../../pipelines/random_models/random_source.ts'
 import { readCall } from '../../pipelines/request_flags.ts'
+import type { OnDeviceLoss } from '../../pipelines/resume/resumed.ts'
 import type { TeamOptions } from '../../pipelines/team/team.ts'
 import { DitError } from '../../runtime/errors.ts'
 import { type ParsedArgs, UsageError } from '../command.ts'
@@ -23,6 +24,7 @@ export interface Settings {
   transformer: string | undefined
   textEncoders: Readonly<Record<string, string>> | undefined
   offload: OffloadMode
+  onDeviceLoss: OnDeviceLoss
   /** In what format linear weights are kept. */
   weights: string | undefined
   /** Adapters; undefined where there are none. */
@@ -49,6 +51,7 @@ export function readSettings(args: ParsedArgs, prompts = args.texts('prompt')): 
     transformer: args.text('transformer'),
     textEncoders: readTextEncoders(args),
     offload: readOffload(args),
+    onDeviceLoss: readOnDeviceLoss(args),
     weights: readWeights(args),
     loras: readLoras(args),
     call: { ...call, seed: args.number('seed') },
@@ -67,6 +70,13 @@ export function readOffload(args: ParsedArgs): OffloadMode {
   const mode = OFFLOAD_MODES.find((one) => one === given)
   if (mode) return mode
   throw new UsageError(`--offload is ${JSON.stringify(given)}, expected ${OFFLOAD_CHOICE}`)
+}
+
+/** Whether pictures go on where a device was lost. @throws UsageError for another word */
+export function readOnDeviceLoss(args: ParsedArgs): OnDeviceLoss {
+  const given = args.text('on_device_loss') ?? 'resume'
+  if (given === 'resume' || given === 'fail') return given
+  throw new UsageError(`--on_device_loss is ${JSON.stringify(given)}, expected resume or fail`)
 }
 
 /** In what format linear weights are kept. @throws UsageError for one that there is not */

@@ -16,7 +16,7 @@ import { MACHINE_OPTIONS } from './quantities.ts'
 import { planLines } from './report.ts'
 
 /** Flags of generate that change nothing about memory, or ask for files that nobody writes. */
-const LEFT_OUT = ['seed', 'generator', 'latents', 'output_directory', 'profile', 'trace', 'compare']
+const LEFT_OUT = ['seed', 'generator', 'latents', 'output_directory', 'profile', 'trace', 'compare', 'on_device_loss']
 
 export const planCommand: Command = {
   name: 'plan',

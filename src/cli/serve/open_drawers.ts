@@ -56,9 +56,14 @@ async function openers(
 }
 
 async function openAlone(loading: Loading): Promise<Drawer> {
-  const opened = await loading.io.openDevice(loading.choice)
+  let opened = await loading.io.openDevice(loading.choice)
+  const reopen = async () => {
+    opened.close()
+    opened = await loading.io.openDevice(loading.choice)
+    return opened.device
+  }
   try {
-    const drawing = await drawAlone(loading, opened.device)
+    const drawing = await drawAlone(loading, opened.device, reopen)
     return drawerOf(drawing, async () => {
       await drawing.close()
       opened.close()

@@ -6,7 +6,17 @@ import type { OptionSpec } from '../command.ts'
 import { GENERATE_OPTIONS } from '../generate/options.ts'
 
 /** What of `generate` says which model is loaded and where, and not what is drawn. */
-const LOADING = ['model', 'random_weights', 'variant', 'transformer', ...TEXT_ENCODERS, 'offload', 'weights', 'lora']
+const LOADING = [
+  'model',
+  'random_weights',
+  'variant',
+  'transformer',
+  ...TEXT_ENCODERS,
+  'offload',
+  'on_device_loss',
+  'weights',
+  'lora',
+]
 const DEVICE = ['adapter', 'backend', 'tier', 'memory']
 
 export const loadingOptions = (): OptionSpec[] => GENERATE_OPTIONS.filter(({ name }) => LOADING.includes(name))

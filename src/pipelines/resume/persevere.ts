@@ -7,10 +7,10 @@ const MOST_FULL = 2
 export interface Perseverance<T> {
   /** Begins, or goes on. */
   attempt(): Promise<T>
-  /** Steps done so far. */
-  steps(): number
+  /** Steps done so far of what has come least far, and of all. */
+  done(): { readonly step: number; readonly all: number }
   /** Mends what broke. @throws where nothing is left that could go on */
-  mend(cause: DitError, steps: number): Promise<void>
+  mend(cause: DitError, step: number): Promise<void>
 }
 
 /**
@@ -18,18 +18,19 @@ export interface Perseverance<T> {
  *
  * @throws what nothing can be done about: DitError 'device-lost' or 'out-of-memory' saying how often, and any other error
  */
-export async function persevere<T>({ attempt, steps, mend }: Perseverance<T>): Promise<T> {
-  let [done, failures] = [0, 0]
+export async function persevere<T>({ attempt, done, mend }: Perseverance<T>): Promise<T> {
+  let [before, failures] = [0, 0]
   for (;;) {
     try {
       return await attempt()
     } catch (error) {
-      const most = mostFailures(error, steps())
+      const { step, all } = done()
+      const most = mostFailures(error, all)
       if (!(error instanceof DitError) || most === 0) throw error
-      failures = steps() > done ? 1 : failures + 1
-      done = steps()
-      if (failures >= most) throw givenUp(error, failures, done)
-      await mend(error, done)
+      failures = all > before ? 1 : failures + 1
+      before = all
+      if (failures >= most) throw givenUp(error, failures, step)
+      await mend(error, step)
     }
   }
 }
@@ -41,7 +42,7 @@ function mostFailures(error: unknown, steps: number): number {
   return error.kind === 'out-of-memory' && steps > 0 ? MOST_FULL : 0
 }
 
-function givenUp({ kind, message, hint }: DitError, failures: number, steps: number): DitError {
-  const where = steps === 0 ? 'before its first step was done' : `after step ${steps}`
+function givenUp({ kind, message, hint }: DitError, failures: number, step: number): DitError {
+  const where = step === 0 ? 'before the first step was done' : `after step ${step}`
   return new DitError(kind, `${message} (${failures} times ${where})`, hint)
 }

@@ -62,10 +62,9 @@ export class SurvivingPipeline {
         if (beginning) own?.restore(beginning)
         return this.#loaded.run(prompt, { ...options, generator, onCheckpoint })
       },
-      steps: () => last?.step ?? 0,
+      done: () => ({ step: last?.step ?? 0, all: last?.step ?? 0 }),
       mend: async (cause, step) => {
         if (cause.kind === 'device-lost') this.#loaded = await reload(this.#loaded, cause, signal)
-        else this.#loaded.components.device.arena.trim()
         onResume?.({ cause, step, device: this.#loaded.components.device.name })
       },
     })

@@ -9,7 +9,7 @@ import { openModel } from '../open_model.ts'
 import type { PipelineOutput } from '../options.ts'
 import { onAllRanks } from './all_ranks.ts'
 import { seeded } from './seeded.ts'
-import { joinedOutput, type Team, type TeamOptions } from './team.ts'
+import { joinedOutput, type ResumableTeam, type ResumableTeamCall } from './team.ts'
 
 /**
  * All ranks on one device and in this thread: the same picture as several devices would draw, at no greater speed. For
@@ -21,7 +21,7 @@ export async function startLocalTeam(
   model: string | Source,
   config: ParallelConfig,
   { trace, ...options }: Omit<FromPretrainedOptions, 'ranks'> & { trace?: boolean } = {},
-): Promise<Team> {
+): Promise<ResumableTeam> {
   checkParallelConfig(config)
   const source = typeof model === 'string' ? await openModel(model, options) : model
   const device =
@@ -47,7 +47,7 @@ export async function startLocalTeam(
     if (typeof model === 'string') await source.close()
   }
 
-  async function draw(prompt: string | string[], options: TeamOptions): Promise<PipelineOutput> {
+  async function draw(prompt: string | string[], options: ResumableTeamCall): Promise<PipelineOutput> {
     const { onStep, ...call } = seeded(options)
     try {
       const outputs = await onAllRanks(
@@ -75,5 +75,6 @@ export async function startLocalTeam(
     spans: async () => mesh.ranks.flatMap(({ ranks }) => ranks.timeline?.spans ?? []),
     sent: async () => mesh.ranks.map(({ ranks }) => new Map(ranks.fabric?.sent)),
     close: () => busy.then(close),
+    end: () => busy.then(close),
   }
 }

@@ -2,6 +2,7 @@ import type { Span } from '../../parallel/trace/timeline.ts'
 import type { DitImage } from '../image/image.ts'
 import type { PlainLoraInput } from '../loras/lora_options.ts'
 import type { PipelineOptions, PipelineOutput, SeededGenerator } from '../options.ts'
+import type { ResumableCall } from '../resume/checkpoint.ts'
 
 /** What is heard after each denoising step, of the first crew's pictures. */
 export interface TeamStep {
@@ -19,6 +20,16 @@ export interface TeamOptions extends Omit<PipelineOptions, 'onStep' | 'generator
   /** Whose numbers a seed gives; each rank draws them for itself. */
   generator?: SeededGenerator
   onStep?: (step: TeamStep) => void | Promise<void>
+}
+
+/** A call that can be broken off and go on; checkpoints come from every crew. */
+export interface ResumableTeamCall extends TeamOptions, Pick<ResumableCall, 'resume' | 'onCheckpoint'> {}
+
+/** A team whose calls can go on in another one. */
+export interface ResumableTeam extends Team {
+  run(prompt: string | string[], options?: ResumableTeamCall): Promise<PipelineOutput>
+  /** As `close`, and does not wait for ranks that do not end by themselves. */
+  end(): Promise<void>
 }
 
 /** Ranks that draw together. */

@@ -7,11 +7,12 @@ import { currentRuntime, type PlatformOptions } from '../../runtime/platform/pla
 import { DitImage } from '../image/image.ts'
 import { openModel } from '../open_model.ts'
 import type { PipelineOutput } from '../options.ts'
+import type { RankStep } from '../rank.ts'
 import { type Rank, type RankOptions, startRank } from '../start_rank.ts'
 import { named, onAllRanks, RanksHang } from './all_ranks.ts'
 import { makeLinks } from './make_links.ts'
 import { seeded } from './seeded.ts'
-import { joinedOutput, type Team, type TeamOptions } from './team.ts'
+import { joinedOutput, type ResumableTeam, type ResumableTeamCall, type TeamOptions } from './team.ts'
 
 export interface WorkerTeamOptions extends Omit<RankOptions, 'place' | 'process' | 'platform'> {
   /** Node: a process a rank, which one that dies leaves alone (default), or a thread a rank. Elsewhere a Worker a rank. */
@@ -23,7 +24,7 @@ export interface WorkerTeamOptions extends Omit<RankOptions, 'place' | 'process'
 }
 
 /** Ranks in workers. */
-export interface WorkerTeam extends Team {
+export interface WorkerTeam extends ResumableTeam {
   /** Divides the model anew, among as many ranks; devices stay open, and what they compiled stays compiled. */
   divide(config: ParallelConfig): Promise<void>
 }
@@ -101,19 +102,19 @@ export async function startWorkerTeam(
     })
   }
 
-  async function draw(prompt: string | string[], given: TeamOptions): Promise<PipelineOutput> {
+  async function draw(prompt: string | string[], given: ResumableTeamCall): Promise<PipelineOutput> {
     if (fallen) throw fallen
-    const { onStep, ...call } = seeded(given)
+    const { onStep, onResume: _, onCheckpoint, ...call } = seeded(given)
+    const told = (rank: number) => (rank < crewSize(config) ? onStep : undefined)
     try {
       const outputs = await onAllRanks(
         size,
         (rank) =>
           all[rank].run(prompt, {
             ...call,
-            onStep:
-              rank < crewSize(config)
-                ? ({ previews, ...step }) => void onStep?.({ ...step, preview: async () => previews.map(imageOf) })
-                : undefined,
+            checkpoints: onCheckpoint !== undefined,
+            previews: told(rank) !== undefined,
+            onStep: listener(told(rank), onCheckpoint),
           }),
         { failed: interrupt, patience },
       )
@@ -158,6 +159,19 @@ export async function startWorkerTeam(
     spans: async () => (await Promise.all(all.map((rank) => rank.spans()))).flat(),
     sent: () => Promise.all(all.map((rank) => rank.sent())),
     close: () => busy.then(() => close()),
+    end: () => busy.then(() => close(ENDING)),
+  }
+}
+
+/** What a rank tells after a step. */
+function listener(
+  onStep: TeamOptions['onStep'],
+  onCheckpoint: ResumableTeamCall['onCheckpoint'],
+): ((step: RankStep) => void) | undefined {
+  if (!onStep && !onCheckpoint) return undefined
+  return ({ previews, checkpoint, ...step }) => {
+    if (checkpoint) onCheckpoint?.(checkpoint)
+    void onStep?.({ ...step, preview: async () => previews.map(imageOf) })
   }
 }
 

@@ -14,7 +14,7 @@ async function failing(failures: readonly [step: number, kind: DitErrorKind][]) 
       done = next[0]
       throw new DitError(next[1], `${next[1]} ${attempts}`)
     },
-    steps: () => done,
+    done: () => ({ step: done, all: done }),
     mend: async (_, step) => void mended.push(step),
   })
   return { drawn, mended }
@@ -28,7 +28,7 @@ describe('perseverance', () => {
   })
 
   it.each<[failures: [number, DitErrorKind][], message: string]>([
-    [Array(3).fill([0, 'device-lost']), 'device-lost 3 (3 times before its first step was done)'],
+    [Array(3).fill([0, 'device-lost']), 'device-lost 3 (3 times before the first step was done)'],
     [Array(4).fill([2, 'device-lost']), 'device-lost 3 (3 times after step 2)'],
     [Array(2).fill([2, 'out-of-memory']), 'out-of-memory 2 (2 times after step 2)'],
     [[[0, 'out-of-memory']], 'out-of-memory 1'],
@@ -42,7 +42,7 @@ describe('perseverance', () => {
 
   it('ends with an error of its own kind at once, and with what cannot be mended', async () => {
     const own = new TypeError('a fault')
-    const never = { steps: () => 1, mend: async () => {} }
+    const never = { done: () => ({ step: 1, all: 1 }), mend: async () => {} }
     await expect(persevere({ ...never, attempt: () => Promise.reject(own) })).rejects.toBe(own)
     const lost = new DitError('device-lost', 'gone')
     const left = new DitError('device-lost', 'none is left')

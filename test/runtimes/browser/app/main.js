@@ -22,7 +22,8 @@ globalThis.Worker = class extends Worker {
   }
 }
 
-const team = (model) => startTeam(model, { ...ON_ONE_DEVICE, degrees: { ...ONE_RANK, ulysses: 2 } }, { tier: 'f32' })
+const team = (model, onDeviceLoss) =>
+  startTeam(model, { ...ON_ONE_DEVICE, degrees: { ...ONE_RANK, ulysses: 2 } }, { tier: 'f32', onDeviceLoss })
 const call = { height: 64, width: 64, seed: 7, numInferenceSteps: 4, outputType: 'latent' }
 
 /** Two ranks, each in a worker. */
@@ -36,7 +37,7 @@ globalThis.drawTogether = async (model) => {
 
 /** What is heard of a rank whose worker ends in the midst of a picture. */
 globalThis.loseRank = async (model) => {
-  const ranks = await team(model)
+  const ranks = await team(model, 'fail')
   const onStep = ({ step }) => step === 2 && workers.at(-1).terminate()
   const began = performance.now()
   const error = await ranks.run('red apple', { ...call, onStep }).catch((reason) => reason)
