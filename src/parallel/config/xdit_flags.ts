@@ -37,7 +37,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   spargeattn_reorder_sequence: 'Leave it out: attention is dense.',
   use_spargeattn_static_block_mask: 'Leave it out: attention is dense.',
   use_spargeattn_head_balance: 'Leave it out: attention is dense.',
-  use_fast_attn: 'Leave it out: attention is computed in full.',
+  use_fast_attn: 'Leave it out: attention is computed in full; --use_fbcache spares whole blocks.',
   n_calib: 'Leave it out: attention is computed in full.',
   threshold: 'Leave it out: attention is computed in full.',
   window_size: 'Leave it out: attention is computed in full.',
