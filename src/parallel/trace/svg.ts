@@ -36,6 +36,7 @@ export function timelineSvg(spans: readonly Span[]): string {
     ['waiting', 'url(#waiting)'],
   ]
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${SIZE.width} ${height}" font-family="sans-serif" font-size="12">
+<title>What ranks do against time</title>
 <defs><pattern id="waiting" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="6" height="6" fill="#fff"/><rect width="2" height="6" fill="#bbb"/></pattern></defs>
 <rect width="100%" height="100%" fill="#fff"/>
 ${legend.map(([name, fill], i) => `<rect x="${SIZE.label + i * 105}" y="14" width="14" height="14" fill="${fill}" stroke="#999"/><text x="${SIZE.label + i * 105 + 19}" y="25">${name}</text>`).join('\n')}
