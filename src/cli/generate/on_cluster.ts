@@ -41,7 +41,7 @@ export async function generateOnCluster(args: ParsedArgs, io: CliIo): Promise<vo
     checkOwnOptions(facts.className, facts.family, call)
     stepCacheOf(facts.className, facts.family, call)
     const size = latents && latentsSize(latents, facts.scale, call)
-    const config = await hostsMesh(args, io, model, { ...call, ...size })
+    const config = await hostsMesh(args, model, { ...call, ...size })
     const drawing = config ? await drawOnHosts(rooms, model, config, io) : await drawAsJobs(rooms, model, io)
     const session = { settings: { ...asked, call, model: name, weights, loras }, latents, io }
     try {

@@ -13,12 +13,11 @@ import { duration } from './progress.ts'
 
 /** The ranks that machines lend for a model. */
 const lendersOf = ({ nodes }: FoundModel) =>
-  nodes.flatMap(({ id, lends }) => (lends ? [{ id, ranks: lends.ranks, link: lends.link }] : []))
+  nodes.flatMap(({ id, lends }) => (lends ? [{ id, ranks: lends.ranks }] : []))
 
 /** The mesh that the command line asks for, of ranks on several machines; none where jobs are meant. @throws UsageError, DitError */
 export async function hostsMesh(
   args: ParsedArgs,
-  _io: CliIo,
   model: FoundModel,
   call: PipelineOptions,
 ): Promise<ParallelConfig | undefined> {

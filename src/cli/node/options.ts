@@ -46,7 +46,7 @@ export const NODE_OPTIONS: readonly OptionSpec[] = [
   {
     name: 'lend_ranks',
     type: 'integer',
-    help: 'Lend so many ranks, each with a device of its own, to meshes over several machines (webdit generate --nats with --devices or degrees), instead of taking jobs.',
+    help: 'Lend so many ranks, each with a device of its own, to meshes over several machines (webdit generate --nats with degrees), instead of taking jobs.',
   },
   {
     name: 'metrics_port',
