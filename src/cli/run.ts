@@ -73,7 +73,7 @@ function findCommand([name, second]: readonly string[]): Command {
   const named = (words: string) => COMMANDS.find((known) => known.name === words)
   const command = named(`${name} ${second}`) ?? named(name)
   if (command) return command
-  const names = COMMANDS.map((known) => known.name)
+  const names = [...new Set(COMMANDS.map((known) => known.name.split(' ')[0]))]
   const near = nearest(name, names)
   const hint = `The commands are ${names.join(', ')}; webdit --help says more.`
   if (name.startsWith('-')) throw new UsageError(`${quote(name)} stands where a command is expected`, hint)
