@@ -13,8 +13,8 @@ import { copyRows } from './window.ts'
 const NARROWEST = 161
 /** Fewer queries are no work for matmuls. */
 const FEWEST_QUERIES = 64
-/** Bytes of scores at a time: enough queries for all cores, and below the 1 GiB of an autoencoder's widest tensors. */
-const SCORES = 256 * 2 ** 20
+/** Bytes of scores at a time for each value of the queries: with fewer queries, as ranks have them, a rank needs less memory. */
+const SCORES = 16
 /** Workgroups of a dimension of a dispatch. */
 const MOST_GROUPS = 65_535
 
@@ -36,7 +36,7 @@ export function recordWideAttention(
   g: Recorder,
   { q, k, v, scale }: { q: Tensor; k: Tensor; v: Tensor; scale: number },
   { batch, queries, keys, dim }: Pick<AttentionSizes, 'batch' | 'queries' | 'keys' | 'dim'>,
-  scoreBytes = SCORES,
+  scoreBytes = SCORES * queries * dim,
 ): { out: Tensor; lse: Tensor } {
   const stored = floatType(q)
   const { maxStorageBufferBindingSize, maxBufferSize } = g.device.gpu.limits
